@@ -1,0 +1,29 @@
+/** Which tier an entry was found in. */
+export type Tier = 'memory' | 'shared';
+
+/** What a tier keeps of one key. */
+export interface Entry {
+  readonly value: unknown;
+  /** Milliseconds since the epoch. */
+  readonly createdAt: number;
+  /** Milliseconds since the epoch; from then on the entry is dead. */
+  readonly expiresAt: number;
+  /** The value is the list of an Observable's emissions, to be replayed one by one. */
+  readonly emissions?: boolean;
+}
+
+/**
+ * One entry, as {@link Cache.getEntry} shows it.
+ *
+ * @example
+ * const entry = await articles.getEntry(7);
+ * entry?.expiresAt - Date.now(); // milliseconds left
+ */
+export interface CacheEntry<V = unknown> {
+  readonly value: V;
+  /** When it was stored, in milliseconds since the epoch. */
+  readonly createdAt: number;
+  /** When it expires, in milliseconds since the epoch. */
+  readonly expiresAt: number;
+  readonly tier: Tier;
+}

@@ -1,0 +1,56 @@
+import { catalogue, type CacheErrorCode, type CatalogueParams, type Fault } from './catalogue.js';
+
+/**
+ * What every failure of the cache extends; the application's own errors are never wrapped in it.
+ *
+ * @example
+ * try { await articles.findOne(id); } catch (error) { if (error instanceof CacheError) log(error.code); }
+ */
+export class CacheError<C extends CacheErrorCode = CacheErrorCode> extends Error {
+  override readonly name: string = 'CacheError';
+  /** Stable, for programs; the message is for people. */
+  readonly code: C;
+
+  constructor(code: C, params: CatalogueParams<C>, cause?: unknown) {
+    const describe = catalogue[code] as (p: CatalogueParams<C>) => string;
+    super(describe(params), cause === undefined ? undefined : { cause });
+    this.code = code;
+  }
+}
+
+/** The options or decorators of the application are wrong; `faults` names each of them. Thrown at start-up. */
+export class CacheConfigurationError extends CacheError<'CACHE_CONFIGURATION'> {
+  override readonly name = 'CacheConfigurationError';
+  readonly faults: readonly Fault[];
+
+  constructor(faults: readonly Fault[]) {
+    super('CACHE_CONFIGURATION', { faults });
+    this.faults = faults;
+  }
+}
+
+/** A cache name that nobody configured, where `dynamicCaches` is false. */
+export class UnknownCacheError extends CacheError<'CACHE_UNKNOWN'> {
+  override readonly name = 'UnknownCacheError';
+
+  constructor(cache: string, known: readonly string[]) {
+    super('CACHE_UNKNOWN', { cache, known });
+  }
+}
+
+/** A value that cannot be stored, or stored bytes that cannot be read. */
+export class CacheSerializationError extends CacheError<
+  'CACHE_SERIALIZATION' | 'CACHE_UNDECODABLE' | 'CACHE_NULL'
+> {
+  override readonly name = 'CacheSerializationError';
+}
+
+/** The shared tier did not answer within `timeouts.store`. */
+export class CacheTimeoutError extends CacheError<'CACHE_TIMEOUT'> {
+  override readonly name = 'CacheTimeoutError';
+}
+
+/** The shared tier cannot be reached, or refused the command; `cause` is what it said. */
+export class CacheUnavailableError extends CacheError<'CACHE_UNAVAILABLE'> {
+  override readonly name = 'CacheUnavailableError';
+}

@@ -1,0 +1,14 @@
+import ms, { type StringValue } from 'ms';
+
+/** A number of milliseconds, or text in the grammar of the `ms` package: `'250ms'`, `'60s'`, `'5m'`, `'1h'`, `'7d'`. */
+export type Duration = number | string;
+
+/** The duration in milliseconds, or undefined where it is not one: zero, negative, not finite, unparsable. */
+export function parseDuration(duration: unknown): number | undefined {
+  const value = typeof duration === 'string' ? parseText(duration) : duration;
+  return typeof value === 'number' && Number.isFinite(value) && value > 0 ? value : undefined;
+}
+
+function parseText(text: string): number | undefined {
+  return text.length > 0 && text.length <= 100 ? ms(text as StringValue) : undefined;
+}
