@@ -54,3 +54,12 @@ export class CacheTimeoutError extends CacheError<'CACHE_TIMEOUT'> {
 export class CacheUnavailableError extends CacheError<'CACHE_UNAVAILABLE'> {
   override readonly name = 'CacheUnavailableError';
 }
+
+/** The outcome of an option function of the application, or a `CACHE_OPTION_FAILED` whose cause is what it threw. */
+export function evaluated<T>(where: string, option: string, evaluate: () => T): T {
+  try {
+    return evaluate();
+  } catch (error) {
+    throw new CacheError('CACHE_OPTION_FAILED', { where, option }, error);
+  }
+}

@@ -1,0 +1,95 @@
+import { Flight, type Loaded, type Slot } from './in.flight.js';
+import type { Keep, KeepOptions, NamedCache } from './named.cache.js';
+import type { Outcome } from './read.through.js';
+
+/** One key of a batch. */
+export interface Element {
+  readonly text: string;
+  readonly options: KeepOptions;
+}
+
+/** A batch of keys, each there once, over the caches that are asked in order and all filled. */
+export interface Batch {
+  readonly caches: readonly NamedCache[];
+  readonly elements: readonly Element[];
+  /** False: this batch runs its own load for keys that are being loaded. */
+  readonly shared: boolean;
+}
+
+/** Loads the missing of a batch, given by their index; what has no value is absent from the answer. */
+export type LoadMany = (missing: readonly number[]) => Promise<ReadonlyMap<number, Loaded>>;
+
+/**
+ * The read path for many keys: one round trip to look, one call of the loader for what is neither
+ * there nor being loaded, one round trip to store. By the same rules as for one key.
+ */
+export async function readManyThrough(
+  batch: Batch,
+  load: LoadMany,
+): Promise<(Outcome | undefined)[]> {
+  const results = await lookUpMany(batch);
+  const joined: Promise<void>[] = [];
+  const missing: number[] = [];
+  const [cache] = batch.caches;
+  for (const [i, { text }] of batch.elements.entries()) {
+    if (results[i] !== undefined || cache === undefined) continue;
+    const flight = batch.shared ? cache.inFlight.flightOf(text) : undefined;
+    if (!flight?.certain) {
+      missing.push(i);
+      continue;
+    }
+    cache.recorder.coalesced(text);
+    const landed = flight.join((value) => cache.copyForJoiner(value));
+    joined.push(landed.then((loaded) => void (results[i] = loaded && { ...loaded, own: false })));
+  }
+  const loading = missing.length > 0 ? loadMissing(batch, missing, load) : undefined;
+  const [loaded = []] = await Promise.all([loading, ...joined]);
+  for (const [i, value] of loaded) results[i] = { ...value, own: true };
+  return results;
+}
+
+async function lookUpMany({ caches, elements }: Batch): Promise<(Outcome | undefined)[]> {
+  const results: (Outcome | undefined)[] = elements.map(() => undefined);
+  for (const cache of caches) {
+    const missing = results.flatMap((result, i) => (result === undefined ? [i] : []));
+    if (missing.length === 0) break;
+    const texts = missing.map((i) => elements[i]!.text);
+    const entries = await cache.findMany(texts, elements[missing[0]!]!.options.method);
+    for (const [m, entry] of entries.entries()) {
+      if (entry !== undefined) results[missing[m]!] = { value: cache.handOut(entry), own: false };
+    }
+  }
+  return results;
+}
+
+async function loadMissing(
+  { caches, elements, shared }: Batch,
+  missing: readonly number[],
+  load: LoadMany,
+): Promise<ReadonlyMap<number, Loaded>> {
+  const flights = missing.map(() => new Flight(true));
+  const entered = caches.map((cache) =>
+    missing.map((i, m) =>
+      cache.inFlight.takeOff(elements[i]!.text, shared ? flights[m] : undefined),
+    ),
+  );
+  try {
+    const loaded = await caches[0]!.timed(elements[missing[0]!]!.text, () => load(missing));
+    const keepsOf = (slots: readonly Slot[]): Keep[] =>
+      missing.flatMap((i, m) => {
+        const value = loaded.get(i);
+        return value === undefined ? [] : [{ ...elements[i]!, slot: slots[m]!, loaded: value }];
+      });
+    await Promise.all(caches.map((cache, c) => cache.keepMany(keepsOf(entered[c]!))));
+    for (const [m, i] of missing.entries()) flights[m]!.land(loaded.get(i));
+    return loaded;
+  } catch (error) {
+    for (const flight of flights) flight.crash(error);
+    throw error;
+  } finally {
+    for (const [c, cache] of caches.entries()) {
+      for (const [m, i] of missing.entries())
+        cache.inFlight.leave(elements[i]!.text, entered[c]![m]!);
+    }
+  }
+}

@@ -1,0 +1,185 @@
+import type { Entry } from '../entry/cache.entry.js';
+import { CacheSerializationError } from '../errors/cache.errors.js';
+import {
+  compress,
+  decompress,
+  DEFAULT_THRESHOLD,
+  type CompressionAlgorithm,
+} from './compression.js';
+import { jsonSerializer } from './json.serializer.js';
+import { msgpackSerializer } from './msgpack.serializer.js';
+import type { CompressionOptions, Serializer, SerializerName } from './serializer.js';
+import { refusalOf } from './value.refusal.js';
+
+/*
+ * The envelope: what the shared tier holds of one entry.
+ *
+ *   0      version of this format, 0xE1 for the first
+ *   1      flags: bit 0, the value is a list of emissions; bits 1-2, compression (1 gzip, 2 brotli, 3 zstd)
+ *   2      serializer of the payload: 1 msgpack, 2 json, 127 the user's own
+ *   3-10   createdAt, milliseconds since the epoch, float64, big-endian
+ *   11-18  expiresAt, likewise
+ *   19-    the payload, compressed as the flags say
+ *
+ * The bytes say how they were made, so changing `serializer` or `compression` needs no new `version`:
+ * old entries are read until they expire. Only a custom serializer's bytes need that serializer.
+ *
+ * Two versions of the library may share a server while one is rolled out, so a released layout never
+ * changes; `test/wire` keeps payloads of each. Whatever else is found (another version, unknown flags,
+ * another program's value, half an entry) is one kind of error, CACHE_UNDECODABLE, which callers
+ * treat as a miss. Its message and cause hold nothing of the value: JSON.parse and msgpackr quote what
+ * they choke on, so their errors are not attached.
+ *
+ * Both directions are synchronous unless bytes are really compressed: most hits need no extra tick.
+ */
+const VERSION = 0xe1;
+const HEADER_BYTES = 19;
+const EMISSIONS = 0b001;
+const COMPRESSION_SHIFT = 1;
+const CUSTOM = 127;
+
+/** By their number in byte 2. */
+const builtIn: readonly [number, Serializer][] = [
+  [1, msgpackSerializer],
+  [2, jsonSerializer],
+];
+const idOf: Readonly<Record<SerializerName, number>> = { msgpack: 1, json: 2 };
+
+/** By their number in the flags. */
+const algorithms: readonly (CompressionAlgorithm | undefined)[] = [
+  undefined,
+  'gzip',
+  'brotli',
+  'zstd',
+];
+
+export interface EntryCodecOptions {
+  /** Default `'msgpack'`. */
+  readonly serializer?: SerializerName | Serializer;
+  /** Default false. */
+  readonly compression?: false | CompressionOptions;
+}
+
+interface Header {
+  readonly serializerId: number;
+  readonly algorithm: CompressionAlgorithm | undefined;
+  readonly entry: Omit<Entry, 'value'>;
+}
+
+/** Entries to bytes and back. `where` names the cache and the operation in errors. */
+export class EntryCodec {
+  private readonly serializers = new Map(builtIn);
+  private readonly serializerId: number;
+  private readonly compression: Required<CompressionOptions>;
+
+  constructor({ serializer = 'msgpack', compression = false }: EntryCodecOptions = {}) {
+    if (typeof serializer !== 'string') this.serializers.set(CUSTOM, serializer);
+    this.serializerId = typeof serializer === 'string' ? idOf[serializer] : CUSTOM;
+    const threshold = compression === false ? Number.POSITIVE_INFINITY : DEFAULT_THRESHOLD;
+    this.compression = { algorithm: 'gzip', threshold, ...compression };
+  }
+
+  /** @throws CacheSerializationError (`CACHE_SERIALIZATION`), at once or by rejection. */
+  encode(entry: Entry, where: string): Buffer | Promise<Buffer> {
+    const payload = this.serialize(entry.value, where);
+    return payload.length < this.compression.threshold
+      ? this.seal(entry, payload)
+      : this.sealCompressed(entry, payload, where);
+  }
+
+  /** @throws CacheSerializationError (`CACHE_UNDECODABLE`), at once or by rejection. */
+  decode(bytes: Buffer, where: string): Entry | Promise<Entry> {
+    const header = this.open(bytes, where);
+    const payload = bytes.subarray(HEADER_BYTES);
+    return header.algorithm === undefined
+      ? this.read(header, payload, where)
+      : this.readCompressed(header, payload, where);
+  }
+
+  private serialize(value: unknown, where: string): Uint8Array {
+    let payload: unknown;
+    try {
+      payload = this.serializers.get(this.serializerId)!.serialize(value);
+    } catch (cause) {
+      if (this.serializerId !== CUSTOM) throw refusalOf(value, where, cause);
+      throw unserializable(where, 'was refused by the serializer', cause);
+    }
+    if (payload instanceof Uint8Array) return payload;
+    throw unserializable(where, 'was made something other than bytes by the serializer');
+  }
+
+  private seal(entry: Entry, payload: Uint8Array, algorithm?: CompressionAlgorithm): Buffer {
+    const sealed = Buffer.allocUnsafe(HEADER_BYTES + payload.length);
+    sealed[0] = VERSION;
+    sealed[1] =
+      (entry.emissions ? EMISSIONS : 0) | (algorithms.indexOf(algorithm) << COMPRESSION_SHIFT);
+    sealed[2] = this.serializerId;
+    sealed.writeDoubleBE(entry.createdAt, 3);
+    sealed.writeDoubleBE(entry.expiresAt, 11);
+    sealed.set(payload, HEADER_BYTES);
+    return sealed;
+  }
+
+  private async sealCompressed(entry: Entry, payload: Uint8Array, where: string): Promise<Buffer> {
+    const { algorithm } = this.compression;
+    const compressed = await compress(algorithm, payload).catch((cause: unknown) => {
+      throw unserializable(where, 'could not be compressed', cause);
+    });
+    return compressed.length < payload.length
+      ? this.seal(entry, compressed, algorithm)
+      : this.seal(entry, payload);
+  }
+
+  private open(bytes: Buffer, where: string): Header {
+    if (bytes[0] !== VERSION) throw undecodable(where, 'not of this format, or of another version');
+    if (bytes.length < HEADER_BYTES) throw undecodable(where, 'they end within the header');
+    const [, flags = 0, serializerId = 0] = bytes;
+    if (!this.serializers.has(serializerId)) {
+      throw undecodable(where, 'written by a serializer that this cache does not have');
+    }
+    const createdAt = bytes.readDoubleBE(3);
+    const expiresAt = bytes.readDoubleBE(11);
+    const compression = flags >> COMPRESSION_SHIFT;
+    if (compression >= algorithms.length || Number.isNaN(createdAt + expiresAt)) {
+      throw undecodable(where, 'the header is damaged');
+    }
+    const emissions = (flags & EMISSIONS) !== 0;
+    return {
+      serializerId,
+      algorithm: algorithms[compression],
+      entry: emissions ? { createdAt, expiresAt, emissions } : { createdAt, expiresAt },
+    };
+  }
+
+  private read({ serializerId, entry }: Header, payload: Uint8Array, where: string): Entry {
+    let value: unknown;
+    try {
+      value = this.serializers.get(serializerId)!.deserialize(payload);
+    } catch (cause) {
+      throw undecodable(
+        where,
+        'the payload is damaged',
+        serializerId === CUSTOM ? cause : undefined,
+      );
+    }
+    if (entry.emissions && !Array.isArray(value)) {
+      throw undecodable(where, 'the emissions are not a list');
+    }
+    return { value, ...entry };
+  }
+
+  private async readCompressed(header: Header, payload: Buffer, where: string): Promise<Entry> {
+    const unpacked = await decompress(header.algorithm!, payload).catch((cause: unknown) => {
+      throw undecodable(where, 'the payload could not be decompressed', cause);
+    });
+    return this.read(header, unpacked, where);
+  }
+}
+
+function unserializable(where: string, problem: string, cause?: unknown): CacheSerializationError {
+  return new CacheSerializationError('CACHE_SERIALIZATION', { where, path: '$', problem }, cause);
+}
+
+function undecodable(where: string, problem: string, cause?: unknown): CacheSerializationError {
+  return new CacheSerializationError('CACHE_UNDECODABLE', { where, problem }, cause);
+}

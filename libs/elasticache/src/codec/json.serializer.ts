@@ -1,0 +1,42 @@
+import { tagged, taggedLeaf, taggedPrimitive, untagged, type Dialect } from './tagged.form.js';
+import { Form, formOf } from './value.form.js';
+import type { Serializer } from './serializer.js';
+
+/** Ahead of JSON in the tagged form; no JSON text begins with it. */
+const MARK = '$';
+
+const dialect: Dialect = {
+  text: (text) => text,
+  primitive: taggedPrimitive,
+  leaf: (leaf) => taggedLeaf(leaf, (bytes) => bytes.toString('base64')),
+};
+
+/**
+ * JSON, readable in redis-cli. JSON's own types are plain `JSON.stringify`, so other programs can read
+ * them; anything else is written in the tagged form.
+ */
+export const jsonSerializer: Serializer = {
+  serialize(value) {
+    return Buffer.from(
+      formOf(value) === Form.json
+        ? JSON.stringify(value)
+        : MARK + JSON.stringify(tagged(value, dialect)),
+    );
+  },
+  deserialize(bytes) {
+    const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString();
+    return text.startsWith(MARK) ? untagged(parse(text.slice(1))) : parse(text);
+  },
+};
+
+// JSON.parse makes an own `__proto__` of what may be anybody's bytes. A reviver costs more than the
+// parsing itself, so it runs only where such a key can be, written out or escaped.
+function parse(text: string): unknown {
+  const isSuspect = text.includes('__proto__') || text.includes('\\u');
+  return JSON.parse(text, isSuspect ? refusePrototypeKey : undefined);
+}
+
+function refusePrototypeKey(key: string, value: unknown): unknown {
+  if (key === '__proto__') throw new SyntaxError('an object has a key `__proto__`');
+  return value;
+}

@@ -1,0 +1,57 @@
+import type { ConnectionOptions as TlsOptions } from 'node:tls';
+
+/**
+ * Where the shared tier is: one Redis or Valkey node.
+ *
+ * @example
+ * ElastiCacheModule.forRoot({ connection: { host: 'cache.internal', tls: true, password } })
+ */
+export type ConnectionOptions =
+  | {
+      /** `redis://` or `rediss://` (TLS), with user, password and database number where needed. */
+      readonly url: string;
+    }
+  | {
+      readonly host: string;
+      /** Default 6379. */
+      readonly port?: number;
+      /** True, or options of `tls.connect`. */
+      readonly tls?: boolean | TlsOptions;
+      readonly username?: string;
+      readonly password?: string;
+      /** Database number, default 0. */
+      readonly db?: number;
+    };
+
+/** Back-off between attempts to reconnect: from 50 ms, doubled up to 2 s, the last half of it random. */
+const RECONNECT_FIRST_MS = 50;
+const RECONNECT_MOST_MS = 2_000;
+
+/** How long one attempt to connect may take, TLS and AUTH included. AWS advises 2 to 5 s. */
+const CONNECT_TIMEOUT_MS = 5_000;
+
+/**
+ * What a client of ours is made with. A cache fails fast: nothing is queued while there is no
+ * connection, and no command is sent a second time after a lost one, because a store that is
+ * repeated late could bring back a value that was evicted meanwhile.
+ */
+export function clientOptions(options: ConnectionOptions, random: () => number) {
+  return {
+    ...('url' in options ? {} : hostOptions(options)),
+    lazyConnect: true,
+    connectTimeout: CONNECT_TIMEOUT_MS,
+    enableOfflineQueue: false,
+    autoResendUnfulfilledCommands: false,
+    maxRetriesPerRequest: 0,
+    retryStrategy: (attempt: number) => reconnectDelay(attempt, random),
+  };
+}
+
+function hostOptions({ tls, ...options }: Exclude<ConnectionOptions, { url: string }>) {
+  return { port: 6379, ...options, ...(tls ? { tls: tls === true ? {} : tls } : {}) };
+}
+
+function reconnectDelay(attempt: number, random: () => number): number {
+  const delay = Math.min(RECONNECT_FIRST_MS * 2 ** (attempt - 1), RECONNECT_MOST_MS);
+  return delay * (0.5 + random() / 2);
+}

@@ -1,0 +1,125 @@
+import { CacheConfigurationError } from '../errors/cache.errors.js';
+import type { Random } from '../time/jitter.js';
+import { clientOptions, type ConnectionOptions } from './connection.options.js';
+import type { RedisClient } from './redis.client.js';
+
+/** What the connection says of itself, once a change: it works, or it does not and why. */
+export type ConnectionState = { readonly up: true } | { readonly up: false; readonly why: string };
+
+interface ConnectionSettings {
+  readonly random: Random;
+  readonly onState: (state: ConnectionState) => void;
+}
+
+/** How long closing waits for the answers still due, before it cuts the connection. */
+const DRAIN_MS = 2_000;
+
+/** The socket to the shared tier, ours or one that was handed to us; only what is ours is closed. */
+export class RedisConnection {
+  private connecting: Promise<void> | undefined;
+  private closed = false;
+
+  private constructor(
+    private readonly client: RedisClient,
+    private readonly owned: boolean,
+  ) {}
+
+  /** Starts connecting and returns at once: an application starts without its cache, too. */
+  static async open(
+    target: string | ConnectionOptions | RedisClient,
+    settings: ConnectionSettings,
+  ): Promise<RedisConnection> {
+    if (isClient(target)) return new RedisConnection(target, false);
+    const options = typeof target === 'string' ? { url: target } : target;
+    const client = await createClient(options, settings.random);
+    reportStates(client, settings.onState);
+    client.connect().catch(() => undefined); // reported by the events, retried by the client
+    return new RedisConnection(client, true);
+  }
+
+  /** Hands the client to `send` once it can take commands. Rejects at once between two attempts to connect. */
+  exchange<T>(send: (client: RedisClient) => Promise<T>): Promise<T> {
+    return this.client.status === 'ready' ? send(this.client) : this.afterReady(send);
+  }
+
+  /** Closes the client if it is ours. QUIT is answered after every command sent before it, so no write is lost. */
+  async close(): Promise<void> {
+    if (this.closed || !this.owned) return;
+    this.closed = true;
+    if (this.client.status === 'ready') await within(DRAIN_MS, this.client.quit());
+    this.client.disconnect();
+  }
+
+  private async afterReady<T>(send: (client: RedisClient) => Promise<T>): Promise<T> {
+    if (this.closed) throw new Error('the connection was closed');
+    await (this.connecting ??= this.ready());
+    return send(this.client);
+  }
+
+  private async ready(): Promise<void> {
+    try {
+      await attemptUnderWay(this.client);
+    } finally {
+      this.connecting = undefined;
+    }
+  }
+}
+
+function isClient(target: string | ConnectionOptions | RedisClient): target is RedisClient {
+  return typeof target === 'object' && 'getBuffer' in target;
+}
+
+async function createClient(options: ConnectionOptions, random: Random): Promise<RedisClient> {
+  const { Redis } = await importDriver();
+  const settings = clientOptions(options, random);
+  return 'url' in options ? new Redis(options.url, settings) : new Redis(settings);
+}
+
+async function importDriver() {
+  try {
+    return await import('ioredis');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ERR_MODULE_NOT_FOUND') throw error;
+    const message = 'a connection needs the package ioredis; run: npm i ioredis';
+    throw new CacheConfigurationError([{ path: 'connection', message }]);
+  }
+}
+
+function reportStates(client: RedisClient, onState: (state: ConnectionState) => void): void {
+  let up: boolean | undefined;
+  client.on('ready', () => {
+    if (up !== true) onState({ up: (up = true) });
+  });
+  client.on('error', (error) => {
+    if (up !== false) onState({ up: (up = false), why: error?.message || 'no reason given' });
+  });
+}
+
+/** Resolves when the attempt to connect succeeds, rejects when it fails or none is being made. */
+function attemptUnderWay(client: RedisClient): Promise<void> {
+  return new Promise((resolve, reject) => {
+    if (client.status === 'wait') client.connect().catch(() => undefined);
+    if (!['connecting', 'connect'].includes(client.status)) {
+      return reject(new Error('not connected, will try again'));
+    }
+    const settle = (failed: boolean) => () => {
+      client.off('ready', succeed);
+      client.off('close', fail);
+      client.off('end', fail);
+      if (failed) reject(new Error('the connection failed'));
+      else resolve();
+    };
+    const succeed = settle(false);
+    const fail = settle(true);
+    client.on('ready', succeed);
+    client.on('close', fail);
+    client.on('end', fail);
+  });
+}
+
+async function within(ms: number, work: Promise<unknown>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const bound = new Promise<void>((resolve) => (timer = setTimeout(resolve, ms)));
+  await Promise.race([work, bound]).catch(() => undefined);
+  clearTimeout(timer);
+}

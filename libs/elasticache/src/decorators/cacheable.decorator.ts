@@ -1,0 +1,28 @@
+import type { CacheableOptions } from '../invocation/cache.operation.js';
+import type { FittingDecorator } from './fit.js';
+import { namedOptions, recording } from './operation.decorator.js';
+
+/**
+ * Reads through the cache: the method runs on a miss, and its result is stored. Null and undefined
+ * are results; an exception is not. Concurrent calls for one key run the method once. (Spring: `@Cacheable`.)
+ *
+ * The method returns a Promise or an Observable. Put it above `@Transactional`-like decorators.
+ *
+ * @throws CacheError from the call, where `key`, `condition` or `cacheResolver` fails: the method does not run
+ * @example
+ * @Cacheable('articles', { key: (id: number) => id, ttl: '5m' })
+ * findOne(id: number): Promise<Article> { … }
+ */
+export function Cacheable<const O extends CacheableOptions = object>(
+  cacheNames?: string | readonly string[],
+  options?: O,
+): FittingDecorator<'store', O>;
+export function Cacheable<const O extends CacheableOptions>(
+  options: O,
+): FittingDecorator<'store', O>;
+export function Cacheable(
+  cacheNames?: string | readonly string[] | CacheableOptions,
+  options?: CacheableOptions,
+): FittingDecorator<'store', object> {
+  return recording({ kind: 'cacheable', options: namedOptions(cacheNames, options) });
+}

@@ -1,0 +1,89 @@
+import { type DiscoveryService } from '@nestjs/core';
+
+import type { ElastiCacheCore } from './elasticache.providers.js';
+import { CacheConfigurationError } from './errors/cache.errors.js';
+import type { Fault } from './errors/catalogue.js';
+import {
+  arityOf,
+  type CachedMethod,
+  cachedMethodsOf,
+  configOf,
+} from './invocation/cache.metadata.js';
+import { cacheNamesOf, faultsOf, whereOf } from './invocation/method.plan.js';
+
+interface DecoratedMethod {
+  readonly type: object;
+  readonly method: CachedMethod;
+}
+
+/**
+ * Looks at every decorated method of the application before its first call.
+ *
+ * @throws CacheConfigurationError with every fault of `forFeature` and of the decorators, at once
+ */
+export function inspect(
+  discovery: DiscoveryService,
+  core: ElastiCacheCore,
+  warn: (message: string) => void,
+): void {
+  const decorated = decoratedMethods(discovery);
+  const faults = core.featureFaults();
+  for (const { type, method } of decorated) {
+    const own = [...faultsOf(method, type), ...unknownCaches(method, type, core)];
+    faults.push(...own);
+    if (own.length === 0) core.caching?.prepare(method, type);
+  }
+  if (faults.length > 0) throw new CacheConfigurationError(faults);
+  for (const warning of sharedDefaultKeys(decorated)) warn(warning);
+}
+
+function decoratedMethods(discovery: DiscoveryService): DecoratedMethod[] {
+  const types = new Set(
+    [...discovery.getProviders(), ...discovery.getControllers()].flatMap(({ metatype }) =>
+      typeof metatype === 'function' && metatype.prototype ? [metatype] : [],
+    ),
+  );
+  return [...types].flatMap((type) =>
+    cachedMethodsOf(type as { prototype: object }).map((method) => ({ type, method })),
+  );
+}
+
+function unknownCaches(method: CachedMethod, type: object, core: ElastiCacheCore): Fault[] {
+  const names = new Set(
+    method.operations.flatMap(({ options }) =>
+      options.cacheResolver ? [] : cacheNamesOf(options, configOf(type)),
+    ),
+  );
+  return [...names]
+    .filter((name) => !core.isKnown(name))
+    .map((name) => ({
+      path: whereOf(method, type),
+      message: `names the cache '${name}', which nobody configured, and dynamicCaches is false: add it to forRoot({ caches })`,
+    }));
+}
+
+/** Methods whose default keys may be equal on one cache: as in Spring, the method's name is no part of the key. */
+function sharedDefaultKeys(decorated: readonly DecoratedMethod[]): string[] {
+  const defaultKeyed = decorated.flatMap(({ type, method }) =>
+    method.operations.flatMap(({ kind, options }) => {
+      const config = configOf(type);
+      const hasDefaultKey =
+        kind === 'cacheable' &&
+        options.key === undefined &&
+        (options.keyGenerator ?? config.keyGenerator) === undefined;
+      if (!hasDefaultKey) return [];
+      const { min, max } = arityOf(method);
+      return cacheNamesOf(options, config).map((cache) => ({ cache, method, type, min, max }));
+    }),
+  );
+  return defaultKeyed.flatMap((a, i) =>
+    defaultKeyed.slice(i + 1).flatMap((b) => {
+      const areOverlapping = a.min <= b.max && b.min <= a.max;
+      if (a.cache !== b.cache || a.method === b.method || !areOverlapping) return [];
+      return [
+        `${whereOf(a.method, a.type)} and ${whereOf(b.method, b.type)} both cache in '${a.cache}' under their ` +
+          'arguments alone, and may read each other’s entries: give one of them a key, or a cache of its own.',
+      ];
+    }),
+  );
+}

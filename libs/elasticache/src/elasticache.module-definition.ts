@@ -1,0 +1,18 @@
+import { ConfigurableModuleBuilder } from '@nestjs/common';
+
+import type { ElastiCacheModuleOptions } from './elasticache.options.js';
+
+export const {
+  ConfigurableModuleClass,
+  MODULE_OPTIONS_TOKEN: ELASTICACHE_OPTIONS,
+  ASYNC_OPTIONS_TYPE,
+} = new ConfigurableModuleBuilder<ElastiCacheModuleOptions>({ moduleName: 'ElastiCache' })
+  .setClassMethodName('forRoot')
+  .setFactoryMethodName('createElastiCacheOptions')
+  .build();
+
+/** How the options are made later: `useFactory` with `inject` and `imports`, `useClass` or `useExisting`. */
+export type ElastiCacheModuleAsyncOptions = typeof ASYNC_OPTIONS_TYPE & {
+  /** Default true. */
+  readonly isGlobal?: boolean;
+};

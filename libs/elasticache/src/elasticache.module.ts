@@ -1,0 +1,128 @@
+import {
+  type DynamicModule,
+  Inject,
+  Logger,
+  Module,
+  type OnApplicationShutdown,
+  type OnModuleInit,
+  type Provider,
+} from '@nestjs/common';
+import { DiscoveryModule, DiscoveryService } from '@nestjs/core';
+
+import { CacheManager } from './cache/cache.manager.js';
+import { inspect } from './elasticache.inspection.js';
+import {
+  ConfigurableModuleClass,
+  ELASTICACHE_OPTIONS,
+  type ElastiCacheModuleAsyncOptions,
+} from './elasticache.module-definition.js';
+import type { ElastiCacheModuleOptions, FeatureCache } from './elasticache.options.js';
+import { ElastiCacheCore } from './elasticache.providers.js';
+import { CACHE_INVOKER_TOKEN, ELASTICACHE_CLOCK, getCacheToken } from './elasticache.tokens.js';
+import { type Clock, systemClock } from './time/clock.js';
+
+const logger = new Logger('ElastiCacheModule');
+
+const coreProvider: Provider = {
+  provide: ElastiCacheCore,
+  inject: [ELASTICACHE_OPTIONS, { token: ELASTICACHE_CLOCK, optional: true }],
+  useFactory: (options: ElastiCacheModuleOptions, clock: Clock = systemClock) =>
+    ElastiCacheCore.open(options, clock),
+};
+
+/** What one application has once, whoever may see it: the options, the caches and the connection. */
+@Module({ imports: [DiscoveryModule], providers: [coreProvider], exports: [ElastiCacheCore] })
+export class ElastiCacheCoreModule
+  extends ConfigurableModuleClass
+  implements OnModuleInit, OnApplicationShutdown
+{
+  constructor(
+    @Inject(ElastiCacheCore) private readonly core: ElastiCacheCore,
+    @Inject(DiscoveryService) private readonly discovery: DiscoveryService,
+  ) {
+    super();
+  }
+
+  onModuleInit(): void {
+    inspect(this.discovery, this.core, (message) => logger.warn(message));
+  }
+
+  /** After the HTTP server has closed: requests under way when the signal came still have their cache. */
+  async onApplicationShutdown(): Promise<void> {
+    await this.core.close();
+  }
+}
+
+/**
+ * The cache of an application. Import it once, in the root module.
+ *
+ * @example
+ * @Module({ imports: [ElastiCacheModule.forRoot({ connection: process.env.REDIS_URL })] })
+ * class AppModule {}
+ */
+@Module({})
+export class ElastiCacheModule {
+  /** @throws CacheConfigurationError when the application starts, with every fault of the options */
+  static forRoot(options: ElastiCacheModuleOptions = {}): DynamicModule {
+    const names = Object.keys(options.caches ?? {});
+    return rootModule(ElastiCacheCoreModule.forRoot(options), names, options.isGlobal);
+  }
+
+  /** `forRoot` with options made by a factory; caches to be injected by name are named in `forFeature`. */
+  static forRootAsync({ isGlobal, ...options }: ElastiCacheModuleAsyncOptions): DynamicModule {
+    return rootModule(ElastiCacheCoreModule.forRootAsync(options), [], isGlobal);
+  }
+
+  /**
+   * Makes caches injectable where it is imported; with options it configures them, too.
+   *
+   * @example
+   * @Module({ imports: [ElastiCacheModule.forFeature(['users', { name: 'articles', ttl: '1m' }])] })
+   * class ArticlesModule {}
+   */
+  static forFeature(caches: readonly FeatureCache[]): DynamicModule {
+    const providers = caches.map((cache) =>
+      cacheProvider(typeof cache === 'string' ? cache : cache.name, cache),
+    );
+    return { module: ElastiCacheModule, providers, exports: providers };
+  }
+}
+
+/** @internal The module of an application around its core: what the application may inject. */
+export function rootModule(
+  core: DynamicModule,
+  names: readonly string[],
+  isGlobal = true,
+): DynamicModule {
+  const providers: Provider[] = [
+    {
+      provide: CacheManager,
+      inject: [ElastiCacheCore],
+      useFactory: ({ manager }: ElastiCacheCore) => manager,
+    },
+    {
+      provide: CACHE_INVOKER_TOKEN,
+      inject: [ElastiCacheCore],
+      useFactory: ({ invoker }: ElastiCacheCore) => invoker,
+    },
+    ...names.map((name) => cacheProvider(name)),
+  ];
+  return {
+    module: ElastiCacheModule,
+    global: isGlobal,
+    imports: [{ ...core, global: true }],
+    providers,
+    exports: providers,
+  };
+}
+
+function cacheProvider(name: string, feature?: FeatureCache): Provider {
+  return {
+    provide: getCacheToken(name),
+    inject: [ElastiCacheCore],
+    useFactory: (core: ElastiCacheCore) => {
+      if (feature !== undefined) core.define(feature);
+      return core.manager.facade(name);
+    },
+  };
+}

@@ -1,0 +1,364 @@
+import leven from 'leven';
+
+import { supportsZstd } from './codec/compression.js';
+import type { Fault } from './errors/catalogue.js';
+import { parseDuration } from './time/duration.js';
+
+/** One option: what it accepts, and what the reference says of it. The tables below are its only definition. */
+export interface OptionRule {
+  readonly name: string;
+  /** As the reference shows it. */
+  readonly type: string;
+  /** What holds where it is not given, as the reference shows it. */
+  readonly fallback: string;
+  readonly meaning: string;
+  /** What is wrong with a value, or undefined. The values of secret options are never looked at for the message. */
+  readonly wrong: (value: unknown) => string | undefined;
+  /** The rules of the object that the option may be. */
+  readonly nested?: readonly OptionRule[];
+}
+
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+const must =
+  (holds: (value: unknown) => boolean, expectation: string) =>
+  (value: unknown): string | undefined =>
+    holds(value) ? undefined : `must be ${expectation}; it is ${shown(value)}`;
+
+const secretMust =
+  (holds: (value: unknown) => boolean, expectation: string) =>
+  (value: unknown): string | undefined =>
+    holds(value) ? undefined : `must be ${expectation}`;
+
+const isFunction = (value: unknown) => typeof value === 'function';
+const isBoolean = (value: unknown) => typeof value === 'boolean';
+const isText = (value: unknown) => typeof value === 'string' && value.length > 0;
+const isDuration = (value: unknown) => parseDuration(value) !== undefined;
+const isCount = (value: unknown) => Number.isSafeInteger(value) && (value as number) > 0;
+const isOneOf =
+  (...values: readonly unknown[]) =>
+  (value: unknown) =>
+    values.includes(value);
+const either =
+  (...checks: readonly ((value: unknown) => boolean)[]) =>
+  (value: unknown) =>
+    checks.some((check) => check(value));
+
+const aDuration = "a positive duration: milliseconds, or text such as '250ms', '60s', '5m', '1h'";
+
+export const memoryRules: readonly OptionRule[] = [
+  {
+    name: 'maxEntries',
+    type: 'number',
+    fallback: '10000',
+    meaning: 'Entries beyond which the least recently used are dropped.',
+    wrong: must(isCount, 'a whole number above 0'),
+  },
+  {
+    name: 'maxBytes',
+    type: 'number',
+    fallback: 'unbounded',
+    meaning: 'Estimated bytes of all values beyond which the least recently used are dropped.',
+    wrong: must(isCount, 'a whole number of bytes above 0'),
+  },
+  {
+    name: 'isolation',
+    type: "'clone' | 'freeze' | 'shared'",
+    fallback: "'clone'",
+    meaning: 'What a hit hands out: a copy, a deeply frozen value, or the stored value itself.',
+    wrong: must(isOneOf('clone', 'freeze', 'shared'), "'clone', 'freeze' or 'shared'"),
+  },
+];
+
+const compressionRules: readonly OptionRule[] = [
+  {
+    name: 'algorithm',
+    type: "'gzip' | 'brotli' | 'zstd'",
+    fallback: "'gzip'",
+    meaning: 'How stored values are compressed; zstd needs Node 22.15.',
+    wrong: (value) =>
+      value === 'zstd' && !supportsZstd()
+        ? "'zstd' needs Node 22.15 or newer; use 'brotli' or 'gzip'"
+        : must(isOneOf('gzip', 'brotli', 'zstd'), "'gzip', 'brotli' or 'zstd'")(value),
+  },
+  {
+    name: 'threshold',
+    type: 'number',
+    fallback: '1024',
+    meaning: 'Bytes below which a value is stored as it is.',
+    wrong: must(
+      (value) => Number.isSafeInteger(value) && (value as number) >= 0,
+      'a whole number of bytes',
+    ),
+  },
+];
+
+const timeoutRules: readonly OptionRule[] = [
+  {
+    name: 'store',
+    type: 'Duration',
+    fallback: "'250ms'",
+    meaning: 'Outer bound of one exchange with Redis, waiting for a connection included.',
+    wrong: must(isDuration, aDuration),
+  },
+];
+
+export const cacheRules: readonly OptionRule[] = [
+  {
+    name: 'ttl',
+    type: 'Duration | ((call) => Duration)',
+    fallback: "'5m'",
+    meaning: 'Lifetime of an entry.',
+    wrong: must(either(isDuration, isFunction), `${aDuration}, or a function answering with one`),
+  },
+  {
+    name: 'tti',
+    type: 'Duration',
+    fallback: 'none',
+    meaning: 'Time to idle: each read renews the life for this long, never past ttl.',
+    wrong: must(isDuration, aDuration),
+  },
+  {
+    name: 'jitter',
+    type: 'number',
+    fallback: '0.1',
+    meaning: 'Shortens each lifetime by a random share up to this, 0 to 1.',
+    wrong: must(
+      (value) => typeof value === 'number' && value >= 0 && value <= 1,
+      'a number from 0 to 1',
+    ),
+  },
+  {
+    name: 'cacheNull',
+    type: 'boolean | Duration',
+    fallback: 'true',
+    meaning: 'Null and undefined results: cached, never, or for this long.',
+    wrong: must(either(isBoolean, isDuration), `true, false or ${aDuration}`),
+  },
+  {
+    name: 'version',
+    type: 'string | number',
+    fallback: '1',
+    meaning: 'Schema version: a new one never reads entries of the old one.',
+    wrong: must(either(isText, Number.isFinite), 'a number or a text that is not empty'),
+  },
+  {
+    name: 'memory',
+    type: 'false | MemoryTierOptions',
+    fallback: 'on, where there is no shared tier',
+    meaning: 'The in-process tier.',
+    wrong: must(either(isOneOf(false), isObject), 'false or an object of memory options'),
+    nested: memoryRules,
+  },
+  {
+    name: 'shared',
+    type: 'boolean',
+    fallback: 'true with a connection',
+    meaning: 'Whether the cache lives in Redis.',
+    wrong: must(isBoolean, 'true or false'),
+  },
+  {
+    name: 'serializer',
+    type: "'msgpack' | 'json' | Serializer",
+    fallback: "'msgpack'",
+    meaning: 'How values become bytes in the shared tier.',
+    wrong: must(
+      either(isOneOf('msgpack', 'json'), isSerializer),
+      "'msgpack', 'json' or an object with serialize and deserialize",
+    ),
+  },
+  {
+    name: 'compression',
+    type: 'false | CompressionOptions',
+    fallback: 'false',
+    meaning: 'Compression of stored values, above a threshold and where it makes them smaller.',
+    wrong: must(either(isOneOf(false), isObject), 'false or an object of compression options'),
+    nested: compressionRules,
+  },
+  {
+    name: 'singleFlight',
+    type: "false | 'process'",
+    fallback: "'process'",
+    meaning: 'Concurrent calls for one key in one process run one load.',
+    wrong: must(isOneOf(false, 'process'), "false or 'process'"),
+  },
+  {
+    name: 'timeouts',
+    type: 'CacheTimeouts',
+    fallback: 'see there',
+    meaning: 'Bounds of waiting.',
+    wrong: must(isObject, 'an object'),
+    nested: timeoutRules,
+  },
+];
+
+const connectionRules: readonly OptionRule[] = [
+  {
+    name: 'url',
+    type: 'string',
+    fallback: 'none',
+    meaning: 'Instead of the others: redis:// or rediss:// (TLS), user and password included.',
+    wrong: secretMust(isRedisUrl, 'a redis:// or rediss:// URL'),
+  },
+  {
+    name: 'host',
+    type: 'string',
+    fallback: 'none',
+    meaning: 'Name or address of the node.',
+    wrong: must(isText, 'a host name'),
+  },
+  {
+    name: 'port',
+    type: 'number',
+    fallback: '6379',
+    meaning: 'TCP port.',
+    wrong: must((value) => isCount(value) && (value as number) < 65536, 'a port number'),
+  },
+  {
+    name: 'tls',
+    type: 'boolean | tls.ConnectionOptions',
+    fallback: 'false',
+    meaning: 'TLS, as `tls.connect` takes it.',
+    wrong: secretMust(either(isBoolean, isObject), 'true, false or an object of TLS options'),
+  },
+  {
+    name: 'username',
+    type: 'string',
+    fallback: "the server's default user",
+    meaning: 'ACL user.',
+    wrong: secretMust(isText, 'a text that is not empty'),
+  },
+  {
+    name: 'password',
+    type: 'string',
+    fallback: 'none',
+    meaning: 'Password of the user.',
+    wrong: secretMust(isText, 'a text that is not empty'),
+  },
+  {
+    name: 'db',
+    type: 'number',
+    fallback: '0',
+    meaning: 'Database number.',
+    wrong: must((value) => Number.isSafeInteger(value) && (value as number) >= 0, 'a whole number'),
+  },
+];
+
+export const moduleRules: readonly OptionRule[] = [
+  {
+    name: 'connection',
+    type: 'string | ConnectionOptions | Redis',
+    fallback: 'none: memory is the only tier',
+    meaning: 'The shared tier: a URL, settings, or a ready ioredis client.',
+    wrong: secretMust(
+      either(isRedisUrl, isObject),
+      'a redis:// or rediss:// URL, connection settings, or an ioredis client',
+    ),
+    nested: connectionRules,
+  },
+  {
+    name: 'namespace',
+    type: 'string',
+    fallback: "'cache'",
+    meaning: 'First segment of every key.',
+    wrong: must(isText, 'a text that is not empty'),
+  },
+  {
+    name: 'defaults',
+    type: 'CacheOptions',
+    fallback: 'see there',
+    meaning: 'What every cache starts from.',
+    wrong: must(isObject, 'an object of cache options'),
+    nested: cacheRules,
+  },
+  {
+    name: 'caches',
+    type: 'Record<string, CacheOptions>',
+    fallback: 'none',
+    meaning: 'The caches by name.',
+    wrong: must(isObject, 'an object: cache names and their options'),
+  },
+  {
+    name: 'dynamicCaches',
+    type: 'boolean',
+    fallback: 'true',
+    meaning: 'May a cache be created on its first use?',
+    wrong: must(isBoolean, 'true or false'),
+  },
+  {
+    name: 'keyGenerator',
+    type: 'KeyGenerator',
+    fallback: 'the arguments',
+    meaning: 'Makes the keys of operations that name none.',
+    wrong: must(isFunction, 'a function (target, methodName, args) => key'),
+  },
+  {
+    name: 'errorHandler',
+    type: 'CacheErrorHandler',
+    fallback: 'log, count, carry on',
+    meaning: 'Told of every failure of the cache; what it throws fails the operation.',
+    wrong: must(
+      either(isFunction, (value) => isObject(value) && isFunction(value['handle'])),
+      'a function or an object with a method handle',
+    ),
+  },
+  {
+    name: 'enabled',
+    type: 'boolean',
+    fallback: 'true',
+    meaning: 'False: decorated methods run as if not annotated, nothing is connected.',
+    wrong: must(isBoolean, 'true or false'),
+  },
+  {
+    name: 'isGlobal',
+    type: 'boolean',
+    fallback: 'true',
+    meaning: 'Whether every module sees the caches and the decorators work in it.',
+    wrong: must(isBoolean, 'true or false'),
+  },
+];
+
+/** Every fault of an object of options, unknown names included. An option given as undefined is one not given. */
+export function faultsIn(options: unknown, rules: readonly OptionRule[], path = ''): Fault[] {
+  if (!isObject(options)) {
+    return [{ path: path || 'options', message: must(isObject, 'an object')(options)! }];
+  }
+  return Object.entries(options).flatMap(([name, value]) => {
+    const at = path === '' ? name : `${path}.${name}`;
+    const rule = rules.find((known) => known.name === name);
+    if (rule === undefined) return [{ path: at, message: unknownOption(name, rules) }];
+    if (value === undefined) return [];
+    const message = rule.wrong(value);
+    if (message !== undefined) return [{ path: at, message }];
+    return rule.nested && isPlainObject(value) ? faultsIn(value, rule.nested, at) : [];
+  });
+}
+
+function unknownOption(name: string, rules: readonly OptionRule[]): string {
+  const names = rules.map((rule) => rule.name);
+  const nearest = names.toSorted((a, b) => leven(a, name) - leven(b, name))[0]!;
+  const isNear = leven(nearest, name) <= Math.max(2, name.length / 3);
+  return `is not an option${isNear ? `; did you mean '${nearest}'?` : `; there are: ${names.join(', ')}`}`;
+}
+
+function shown(value: unknown): string {
+  if (typeof value === 'string') return `'${value.slice(0, 50)}'`;
+  if (typeof value === 'object' && value !== null)
+    return Array.isArray(value) ? 'an array' : 'an object';
+  return typeof value === 'function' ? 'a function' : String(value);
+}
+
+function isPlainObject(value: unknown): boolean {
+  return (
+    isObject(value) && [Object.prototype, null].includes(Object.getPrototypeOf(value) as object)
+  );
+}
+
+function isSerializer(value: unknown): boolean {
+  return isObject(value) && isFunction(value['serialize']) && isFunction(value['deserialize']);
+}
+
+function isRedisUrl(value: unknown): boolean {
+  return typeof value === 'string' && /^rediss?:\/\//.test(value) && URL.canParse(value);
+}

@@ -1,0 +1,82 @@
+import type { CacheErrorHandler } from './cache/cache.js';
+import type { TtlCall } from './cache/cache.policy.js';
+import type { CompressionOptions, Serializer, SerializerName } from './codec/serializer.js';
+import type { ConnectionOptions } from './connection/connection.options.js';
+import type { RedisClient } from './connection/redis.client.js';
+import type { KeyGenerator } from './invocation/cache.operation.js';
+import type { MemoryTierOptions } from './memory/memory.tier.js';
+import type { Duration } from './time/duration.js';
+
+/**
+ * Options of one cache. Numbers of durations are milliseconds.
+ *
+ * @example
+ * caches: { articles: { ttl: '5m', jitter: 0.2 }, countries: { ttl: '7d', shared: false } }
+ */
+export interface CacheOptions {
+  /** Lifetime of an entry, or a function of its key and value; default `'5m'`. */
+  readonly ttl?: Duration | ((call: TtlCall) => Duration);
+  /** Time to idle: each read renews the entry's life for this long, never past `ttl`. */
+  readonly tti?: Duration;
+  /** 0 to 1: shortens each lifetime by a random share up to this; default 0.1. */
+  readonly jitter?: number;
+  /** Null and undefined results: cached (default), never, or for this long. */
+  readonly cacheNull?: boolean | Duration;
+  /** Schema version: a new one never reads entries of the old one; default 1. */
+  readonly version?: string | number;
+  /** This process's memory; the only tier where there is no connection or `shared` is false. */
+  readonly memory?: false | MemoryTierOptions;
+  /** Redis; default true where there is a connection. */
+  readonly shared?: boolean;
+  /** How values become bytes in the shared tier; default `'msgpack'`. */
+  readonly serializer?: SerializerName | Serializer;
+  /** Default false. */
+  readonly compression?: false | CompressionOptions;
+  /** Concurrent calls for one key in one process run one load (`'process'`, the default), or each its own. */
+  readonly singleFlight?: false | 'process';
+  readonly timeouts?: CacheTimeouts;
+}
+
+/** Bounds of waiting. */
+export interface CacheTimeouts {
+  /** One exchange with Redis, waiting for a connection included; default `'250ms'`. */
+  readonly store?: Duration;
+}
+
+/**
+ * Options of the module.
+ *
+ * @example
+ * ElastiCacheModule.forRoot({ connection: process.env.REDIS_URL, defaults: { ttl: '1m' } })
+ */
+export interface ElastiCacheModuleOptions {
+  /**
+   * The shared tier: a `redis://` or `rediss://` URL, settings, or a ready ioredis client (which
+   * its owner closes). Omitted: this process's memory is the only tier.
+   */
+  readonly connection?: string | ConnectionOptions | RedisClient | undefined;
+  /** First segment of every key; default `'cache'`. */
+  readonly namespace?: string;
+  /** What every cache starts from. */
+  readonly defaults?: CacheOptions;
+  /** The caches by name; each can be injected with `@InjectCache(name)`. */
+  readonly caches?: Readonly<Record<string, CacheOptions>>;
+  /** May a cache be created on its first use? Default true; false: `UnknownCacheError`. */
+  readonly dynamicCaches?: boolean;
+  /** Makes the keys of operations that name none. */
+  readonly keyGenerator?: KeyGenerator;
+  /** Default: log, count, carry on without the cache. */
+  readonly errorHandler?: CacheErrorHandler;
+  /** False: every decorated method runs as if not annotated, and nothing is connected. Default true. */
+  readonly enabled?: boolean;
+  /** Default true: a decorator has no module of its own to import into. */
+  readonly isGlobal?: boolean;
+}
+
+/** Makes the module's options, for `forRootAsync({ useClass })` and `useExisting`. */
+export interface ElastiCacheOptionsFactory {
+  createElastiCacheOptions(): Promise<ElastiCacheModuleOptions> | ElastiCacheModuleOptions;
+}
+
+/** A cache for `forFeature`: a name makes it injectable, options configure it, too. */
+export type FeatureCache = string | ({ readonly name: string } & CacheOptions);

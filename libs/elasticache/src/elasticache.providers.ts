@@ -1,0 +1,178 @@
+import { Logger } from '@nestjs/common';
+
+import type { CacheErrorHandler } from './cache/cache.js';
+import { CacheManager } from './cache/cache.manager.js';
+import { CacheRecorder } from './cache/cache.recorder.js';
+import { NamedCache } from './cache/named.cache.js';
+import { EntryCodec } from './codec/entry.codec.js';
+import { type ConnectionState, RedisConnection } from './connection/redis.connection.js';
+import { failureLog } from './elasticache.failure-log.js';
+import type {
+  CacheOptions,
+  ElastiCacheModuleOptions,
+  FeatureCache,
+} from './elasticache.options.js';
+import {
+  cacheFaults,
+  type CacheSettings,
+  cacheSettings,
+  DEFAULT_NAMESPACE,
+  moduleFaults,
+} from './elasticache.settings.js';
+import { CacheConfigurationError } from './errors/cache.errors.js';
+import type { Fault } from './errors/catalogue.js';
+import { CachingInvoker, disabledInvoker } from './invocation/cache.invoker.js';
+import type { CacheInvoker } from './invocation/method.wrapper.js';
+import { KeyLayout } from './key/key.layout.js';
+import { LruMemoryTier, type MemoryTier, noMemory } from './memory/memory.tier.js';
+import { Deadline } from './resilience/deadline.js';
+import { type CacheStore, noStore } from './store/cache.store.js';
+import { RedisStore } from './store/redis.store.js';
+import type { Clock } from './time/clock.js';
+
+const logger = new Logger('ElastiCacheModule');
+
+/** Everything the library holds for one application, and the one place that puts its parts together. */
+export class ElastiCacheCore {
+  readonly manager: CacheManager;
+  /** Undefined where caching is off. */
+  readonly caching: CachingInvoker | undefined;
+  private readonly definitions: Map<string, CacheOptions>;
+  private readonly injected = new Set<string>();
+  private readonly faults: Fault[] = [];
+  private readonly closing = new AbortController();
+  private readonly deadlines = new Map<number, Deadline>();
+  private readonly onError: CacheRecorder['settings']['onError'];
+
+  private constructor(
+    private readonly options: ElastiCacheModuleOptions,
+    private readonly connection: RedisConnection | undefined,
+    private readonly clock: Clock,
+  ) {
+    this.definitions = new Map(Object.entries(options.caches ?? {}));
+    this.onError = handlerOf(
+      options.errorHandler ?? failureLog((line) => logger.warn(line), clock),
+    );
+    this.manager = new CacheManager({
+      build: (name) => this.build(name),
+      configured: () => [...this.definitions.keys()],
+      dynamicCaches: options.dynamicCaches ?? true,
+    });
+    if (options.enabled ?? true) {
+      const cacheNamed = (name: string) => this.manager.named(name);
+      this.caching = new CachingInvoker({ cacheNamed, keyGenerator: options.keyGenerator });
+    }
+  }
+
+  /**
+   * Starts connecting, and returns without waiting for it.
+   *
+   * @throws CacheConfigurationError with every fault of the options
+   */
+  static async open(options: ElastiCacheModuleOptions, clock: Clock): Promise<ElastiCacheCore> {
+    const faults = moduleFaults(options);
+    if (faults.length > 0) throw new CacheConfigurationError(faults);
+    const { connection, enabled = true } = options;
+    const opened =
+      connection === undefined || !enabled
+        ? undefined
+        : await RedisConnection.open(connection, { random: Math.random, onState: logState });
+    return new ElastiCacheCore(options, opened, clock);
+  }
+
+  get invoker(): CacheInvoker {
+    return this.caching ?? disabledInvoker;
+  }
+
+  /** Takes in a cache of `forFeature`. Its faults wait for {@link takeFaults}, to be told with all others. */
+  define(feature: FeatureCache): void {
+    if (typeof feature === 'string') return void this.injected.add(feature);
+    const { name, ...own } = feature;
+    const path = `forFeature('${name}')`;
+    const defaults = this.options.defaults ?? {};
+    const faults = cacheFaults(own, { defaults, isShared: this.isShared, path });
+    if (this.definitions.has(name)) {
+      faults.push({
+        path,
+        message: 'is configured twice: keep one of the two, and name it here alone',
+      });
+    } else if (faults.length === 0) {
+      this.definitions.set(name, own);
+    }
+    this.faults.push(...faults);
+  }
+
+  /** What is wrong with the caches of `forFeature`, known once every module has had its say. */
+  featureFaults(): Fault[] {
+    const unknown = [...this.injected].filter((name) => !this.isKnown(name));
+    const message =
+      'is a cache nobody configured, and dynamicCaches is false: configure it in forRoot({ caches })';
+    return [...this.faults, ...unknown.map((name) => ({ path: `forFeature('${name}')`, message }))];
+  }
+
+  isKnown(name: string): boolean {
+    return (this.options.dynamicCaches ?? true) || this.definitions.has(name);
+  }
+
+  async close(): Promise<void> {
+    this.closing.abort();
+    await this.connection?.close();
+  }
+
+  private get isShared(): boolean {
+    return this.options.connection !== undefined;
+  }
+
+  private build(name: string): NamedCache {
+    const own = this.definitions.get(name) ?? {};
+    const settings = cacheSettings(own, this.options.defaults ?? {}, this.isShared);
+    const namespace = this.options.namespace ?? DEFAULT_NAMESPACE;
+    const isEnabled = this.caching !== undefined;
+    return new NamedCache(name, {
+      policy: isEnabled ? settings.policy : { ...settings.policy, singleFlight: false },
+      memory: isEnabled ? this.memoryTier(name, settings) : noMemory,
+      store: isEnabled ? this.store(name, namespace, settings) : noStore,
+      recorder: new CacheRecorder({ namespace, cache: name, onError: this.onError }),
+      clock: this.clock,
+      random: Math.random,
+      closing: this.closing.signal,
+    });
+  }
+
+  private memoryTier(name: string, { tier, policy }: CacheSettings): MemoryTier {
+    if (tier.kind !== 'memory') return noMemory;
+    return new LruMemoryTier({ ...tier, idleMs: policy.idleMs, where: `cache '${name}'` });
+  }
+
+  private store(name: string, namespace: string, { tier, policy }: CacheSettings): CacheStore {
+    if (tier.kind !== 'shared' || this.connection === undefined) return noStore;
+    return new RedisStore({
+      cache: name,
+      connection: this.connection,
+      layout: new KeyLayout({ namespace, version: tier.version, cache: name }),
+      codec: new EntryCodec(tier.codec),
+      deadline: this.deadlineOf(tier.storeTimeoutMs),
+      idleMs: policy.idleMs,
+    });
+  }
+
+  private deadlineOf(ms: number): Deadline {
+    let deadline = this.deadlines.get(ms);
+    if (deadline === undefined) this.deadlines.set(ms, (deadline = new Deadline(ms, this.clock)));
+    return deadline;
+  }
+}
+
+function handlerOf(handler: CacheErrorHandler): CacheRecorder['settings']['onError'] {
+  return typeof handler === 'function'
+    ? handler
+    : (error, context) => handler.handle(error, context);
+}
+
+function logState(state: ConnectionState): void {
+  if (state.up) logger.log('Connected to the shared tier.');
+  else
+    logger.warn(
+      `The shared tier is not available: ${state.why}. Going on without it, and trying again.`,
+    );
+}

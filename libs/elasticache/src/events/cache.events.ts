@@ -1,0 +1,45 @@
+import { channel, type Channel } from 'node:diagnostics_channel';
+
+import type { Tier } from '../entry/cache.entry.js';
+
+/** What every event names. Values are never published. */
+export interface CacheEvent {
+  readonly namespace: string;
+  readonly cache: string;
+}
+
+/** The events of the library, by the last part of their channel's name: `nestjs-elasticache:hit` and so on. */
+export interface CacheEvents {
+  hit: CacheEvent & { readonly key: string; readonly tier: Tier };
+  miss: CacheEvent & { readonly key: string };
+  /** A caller got the result of a load that another call of this process had begun. */
+  coalesced: CacheEvent & { readonly key: string };
+  load: CacheEvent & {
+    readonly key: string;
+    readonly durationMs: number;
+    readonly failed: boolean;
+  };
+  put: CacheEvent & { readonly key: string; readonly ttlMs: number };
+  /** Entries removed by an invalidation; `key` where it was of one key. */
+  evict: CacheEvent & { readonly key?: string; readonly removed: number };
+  error: CacheEvent & { readonly operation: string; readonly code: string; readonly key?: string };
+}
+
+/**
+ * The channels of `node:diagnostics_channel`, for metrics and tracing. Publishing costs nothing
+ * while nobody subscribes: look at `hasSubscribers` before making the payload.
+ */
+export const cacheChannels: Readonly<Record<keyof CacheEvents, Channel>> = {
+  hit: channel('nestjs-elasticache:hit'),
+  miss: channel('nestjs-elasticache:miss'),
+  coalesced: channel('nestjs-elasticache:coalesced'),
+  load: channel('nestjs-elasticache:load'),
+  put: channel('nestjs-elasticache:put'),
+  evict: channel('nestjs-elasticache:evict'),
+  error: channel('nestjs-elasticache:error'),
+};
+
+/** Publishes on a channel whose `hasSubscribers` the caller has looked at. */
+export function publish<E extends keyof CacheEvents>(event: E, payload: CacheEvents[E]): void {
+  cacheChannels[event].publish(payload);
+}

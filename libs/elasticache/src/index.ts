@@ -1,0 +1,61 @@
+export { ElastiCacheModule } from './elasticache.module.js';
+export type { ElastiCacheModuleAsyncOptions } from './elasticache.module-definition.js';
+export type {
+  CacheOptions,
+  CacheTimeouts,
+  ElastiCacheModuleOptions,
+  ElastiCacheOptionsFactory,
+  FeatureCache,
+} from './elasticache.options.js';
+export { getCacheToken } from './elasticache.tokens.js';
+
+export { Cacheable } from './decorators/cacheable.decorator.js';
+export { CacheableMany } from './decorators/cacheable-many.decorator.js';
+export { CacheConfig } from './decorators/cache-config.decorator.js';
+export { CacheEvict } from './decorators/cache-evict.decorator.js';
+export { CachePut } from './decorators/cache-put.decorator.js';
+export { Caching, type CachingOptions } from './decorators/caching.decorator.js';
+export { InjectCache } from './decorators/inject-cache.decorator.js';
+export {
+  type CacheableManyOptions,
+  type CacheableOptions,
+  type CacheConfigOptions,
+  type CacheEvictOptions,
+  type CachePutOptions,
+  type CacheResolver,
+  type CacheResolverContext,
+  fromResult,
+  type KeyGenerator,
+} from './invocation/cache.operation.js';
+
+export type {
+  Cache,
+  CacheErrorContext,
+  CacheErrorHandler,
+  CacheStats,
+  LoadOptions,
+  PutOptions,
+} from './cache/cache.js';
+export { CacheManager } from './cache/cache.manager.js';
+export type { TtlCall } from './cache/cache.policy.js';
+export type { CacheEntry, Tier } from './entry/cache.entry.js';
+export { type Glob, glob, type GlobValue } from './key/glob.js';
+export type { Key } from './key/key.encoding.js';
+
+export type { CompressionOptions, Serializer, SerializerName } from './codec/serializer.js';
+export type { ConnectionOptions } from './connection/connection.options.js';
+export type { PipelineReply, RedisClient } from './connection/redis.client.js';
+export type { Isolation, MemoryTierOptions } from './memory/memory.tier.js';
+export type { Clock } from './time/clock.js';
+export type { Duration } from './time/duration.js';
+
+export {
+  CacheConfigurationError,
+  CacheError,
+  CacheSerializationError,
+  CacheTimeoutError,
+  CacheUnavailableError,
+  UnknownCacheError,
+} from './errors/cache.errors.js';
+export type { CacheErrorCode, Fault } from './errors/catalogue.js';
+export type { CacheEvent, CacheEvents } from './events/cache.events.js';

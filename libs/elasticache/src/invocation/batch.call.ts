@@ -1,0 +1,95 @@
+import type { Loaded } from '../cache/in.flight.js';
+import { readManyThrough } from '../cache/read.through.many.js';
+import { CacheError } from '../errors/cache.errors.js';
+import type { MethodPlan } from './method.plan.js';
+import type { Call, Step } from './operation.step.js';
+import { pendingEvicts, settle } from './write.operations.js';
+
+/** What a batch asks, sorted out. */
+interface Sorted {
+  /** The elements that are looked up, each key once, with its text and the call as its options see it. */
+  readonly cached: Map<string, { readonly element: unknown; readonly call: Call }>;
+  /** The elements that the condition leaves uncached. */
+  readonly uncached: unknown[];
+  /** Where each asked element's result is: under its text, or at its place among the uncached. */
+  readonly places: (string | number)[];
+}
+
+/** One call of a `@CacheableMany` method: the method runs with what is missing, and not at all if nothing is. */
+export async function batchCall(
+  plan: MethodPlan,
+  step: Step<'many'>,
+  call: Call,
+): Promise<unknown[]> {
+  const early = pendingEvicts(plan.earlyEvicts, call);
+  const late = pendingEvicts(plan.lateEvicts, call);
+  const sorted = sort(step, call);
+  await settle(early.map((evict) => evict(undefined)));
+  const results = await readBatch(plan, step, { call, sorted });
+  await settle(late.map((evict) => evict(results)));
+  return results;
+}
+
+async function readBatch(
+  plan: MethodPlan,
+  step: Step<'many'>,
+  { call, sorted }: { call: Call; sorted: Sorted },
+): Promise<unknown[]> {
+  const { cached, uncached, places } = sorted;
+  const caches = step.caches(call);
+  const asked = [...cached.values()];
+  const elements = [...cached].map(([text, own]) => ({
+    text,
+    options: step.keepOptions(own.call),
+  }));
+  const { singleFlight } = step.options;
+  const shared = singleFlight ?? caches[0]?.policy.singleFlight;
+  let rest: unknown[] | undefined;
+  const batch = { caches, elements, shared: shared !== false };
+  const read = await readManyThrough(batch, async (missing) => {
+    const missed = missing.map((i) => asked[i]!.element);
+    const results = await runBatch(plan, call, [...missed, ...uncached]);
+    rest = results.slice(missed.length);
+    return new Map<number, Loaded>(missing.map((i, m) => [i, { value: results[m] }]));
+  });
+  if (rest === undefined && uncached.length > 0) rest = await runBatch(plan, call, uncached);
+  const byText = new Map(
+    elements.map(({ text }, i) => {
+      const result = read[i];
+      return [text, result?.own ? result.value : plan.revive(result?.value ?? null)];
+    }),
+  );
+  return places.map((place) => (typeof place === 'string' ? byText.get(place) : rest?.[place]));
+}
+
+function sort(step: Step<'many'>, call: Call): Sorted {
+  const [batch, ...others] = call.args;
+  if (!Array.isArray(batch)) {
+    const problem = 'needs the batch as the first argument, an array';
+    throw new CacheError('CACHE_OPTION_VALUE', { where: step.where, option: 'keys', problem });
+  }
+  const sorted: Sorted = { cached: new Map(), uncached: [], places: [] };
+  const texts = step.texts(call, batch);
+  for (const [i, element] of batch.entries()) {
+    const own = { self: call.self, args: [element, ...others] };
+    if (step.applies(own)) {
+      const text = texts[i]!;
+      if (!sorted.cached.has(text)) sorted.cached.set(text, { element, call: own });
+      sorted.places.push(text);
+    } else {
+      sorted.places.push(sorted.uncached.push(element) - 1);
+    }
+  }
+  return sorted;
+}
+
+async function runBatch(
+  { method, where }: MethodPlan,
+  { self, args }: Call,
+  batch: unknown[],
+): Promise<unknown[]> {
+  const results = await method.original.apply(self, [batch, ...args.slice(1)]);
+  if (Array.isArray(results) && results.length === batch.length) return results;
+  const actual = Array.isArray(results) ? String(results.length) : 'no array';
+  throw new CacheError('CACHE_RESULT_LENGTH', { where, expected: batch.length, actual });
+}

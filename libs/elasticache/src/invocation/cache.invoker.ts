@@ -1,0 +1,116 @@
+import { isObservable } from 'rxjs';
+
+import type { Loaded } from '../cache/in.flight.js';
+import type { KeepOptions, NamedCache } from '../cache/named.cache.js';
+import { type Outcome, readThrough } from '../cache/read.through.js';
+import { CacheConfigurationError } from '../errors/cache.errors.js';
+import { batchCall } from './batch.call.js';
+import type { CachedMethod } from './cache.metadata.js';
+import { runCall } from './method.call.js';
+import { type MethodPlan, planOf, type PlanSettings } from './method.plan.js';
+import type { CacheInvoker } from './method.wrapper.js';
+import { observableCall } from './observable.call.js';
+import type { Call, Step } from './operation.step.js';
+
+/** A method with one `@Cacheable` on one cache and nothing else: most methods, and the hot path. */
+interface SimplePlan {
+  readonly step: Step<'cacheable'>;
+  readonly cache: NamedCache;
+  readonly shared: boolean;
+}
+
+/** The plan of a method for the class of the instance it was last called on. */
+interface Memo {
+  readonly type: object;
+  readonly plan: MethodPlan;
+  readonly simple: SimplePlan | undefined;
+}
+
+/** Runs decorated methods with the caches of one application. */
+export class CachingInvoker implements CacheInvoker {
+  private readonly memos: (Memo | undefined)[] = [];
+  private readonly plans = new WeakMap<object, Map<number, Memo>>();
+
+  constructor(private readonly settings: PlanSettings) {}
+
+  call(method: CachedMethod, self: object, args: unknown[]): unknown {
+    const type = self.constructor;
+    const last = this.memos[method.id];
+    const { plan, simple } = last?.type === type ? last : this.memoOf(method, type);
+    if (simple !== undefined) return this.simpleCall(plan, simple, { self, args });
+    const call = { self, args };
+    if (plan.returns === 'observable') return observableCall(plan, call);
+    return this.promiseCall(plan, call);
+  }
+
+  /** Makes the plan, so that its faults show at start-up. */
+  prepare(method: CachedMethod, type: object): void {
+    this.memoOf(method, type);
+  }
+
+  /** A hit in memory is answered in this turn, without a promise of our own in between. */
+  private simpleCall(plan: MethodPlan, { step, cache, shared }: SimplePlan, call: Call): unknown {
+    let text: string;
+    let options: KeepOptions;
+    try {
+      text = step.text(call)!;
+      const entry = cache.findInMemory(text);
+      if (entry !== undefined) return Promise.resolve(plan.revive(cache.handOut(entry)));
+      options = step.keepOptions(call);
+    } catch (error) {
+      return Promise.reject(error as Error);
+    }
+    const loader = { load: () => proceed(plan, call), shared, certain: true };
+    return readThrough([{ cache, text, options }], loader).then((outcome) =>
+      settled(plan, outcome),
+    );
+  }
+
+  private async promiseCall(plan: MethodPlan, call: Call): Promise<unknown> {
+    if (plan.many !== undefined) return batchCall(plan, plan.many, call);
+    return settled(plan, await runCall(plan, call, () => proceed(plan, call)));
+  }
+
+  private memoOf(method: CachedMethod, type: object): Memo {
+    let plans = this.plans.get(type);
+    if (plans === undefined) this.plans.set(type, (plans = new Map()));
+    let memo = plans.get(method.id);
+    if (memo === undefined) {
+      const plan = planOf(method, type, this.settings);
+      memo = { type, plan, simple: simplePlan(plan) };
+      plans.set(method.id, memo);
+    }
+    this.memos[method.id] = memo;
+    return memo;
+  }
+}
+
+/** Stands in where caching is off: decorated methods run as if they were not. */
+export const disabledInvoker: CacheInvoker = {
+  call: (method, self, args) => method.original.apply(self, args),
+};
+
+function simplePlan(plan: MethodPlan): SimplePlan | undefined {
+  const [step] = plan.cacheables;
+  const operations = plan.method.operations.length;
+  if (step === undefined || operations > 1 || plan.returns === 'observable') return undefined;
+  const { condition, singleFlight } = step.options;
+  const [cache, ...others] = step.constantCaches ?? [];
+  if (cache === undefined || others.length > 0 || condition !== undefined) return undefined;
+  const shared = singleFlight === undefined ? cache.policy.singleFlight : singleFlight !== false;
+  return { step, cache, shared };
+}
+
+/** The method's own value goes out as it is; what came from elsewhere is revived. */
+function settled({ revive }: MethodPlan, { own, value }: Outcome): unknown {
+  return own ? value : revive(value);
+}
+
+async function proceed({ method, where }: MethodPlan, { self, args }: Call): Promise<Loaded> {
+  const returned = method.original.apply(self, [...args]);
+  if (isObservable(returned)) {
+    const message = "returns an Observable: say so with the option returns: 'observable'";
+    throw new CacheConfigurationError([{ path: where, message }]);
+  }
+  return { value: await returned };
+}

@@ -1,0 +1,184 @@
+import type { NamedCache } from '../cache/named.cache.js';
+import type { Fault } from '../errors/catalogue.js';
+import { type CachedMethod, configOf, returnTypeOf } from './cache.metadata.js';
+import {
+  type CacheConfigOptions,
+  type CacheOperation,
+  decoratorNames,
+  FromResult,
+  type KeyGenerator,
+  type OperationKind,
+  type OptionsByKind,
+  type OperationOptions,
+} from './cache.operation.js';
+import { Step, type StepSettings } from './operation.step.js';
+import { reviver } from './reviver.js';
+
+/** What plans are made with: the application's part. */
+export interface PlanSettings {
+  readonly cacheNamed: (name: string) => NamedCache;
+  readonly keyGenerator: KeyGenerator | undefined;
+}
+
+/** One decorated method of one class in one application: its operations, sorted into the phases of a call. */
+export interface MethodPlan {
+  readonly method: CachedMethod;
+  /** `ArticlesService.findOne`. */
+  readonly where: string;
+  readonly returns: 'promise' | 'observable';
+  readonly cacheables: readonly Step<'cacheable'>[];
+  readonly puts: readonly Step<'put'>[];
+  readonly earlyEvicts: readonly Step<'evict'>[];
+  readonly lateEvicts: readonly Step<'evict'>[];
+  readonly many: Step<'many'> | undefined;
+  /** Turns what a hit brought into instances of `type`; the identity without one. */
+  readonly revive: (value: unknown) => unknown;
+  /** Emissions of an Observable beyond which nothing is stored. */
+  readonly maxEmissions: number;
+}
+
+const MAX_EMISSIONS = 1_000;
+
+/** Types a method that returns a Promise or an Observable is never said to return. */
+const NEVER_ASYNC: readonly unknown[] = [
+  String,
+  Number,
+  Boolean,
+  Array,
+  Date,
+  Map,
+  Set,
+  BigInt,
+  Symbol,
+];
+
+/** @throws CacheError where an operation names a cache that may not be created */
+export function planOf(method: CachedMethod, type: object, settings: PlanSettings): MethodPlan {
+  const where = whereOf(method, type);
+  const config = configOf(type);
+  const stepsOf = <K extends OperationKind>(kind: K) =>
+    method.operations
+      .filter((operation) => operation.kind === kind)
+      .map(({ options }) => {
+        const own = stepSettings(options, method, { where, config, settings });
+        return new Step(kind, options as OptionsByKind[K], own);
+      });
+  const cacheables = stepsOf('cacheable');
+  const puts = stepsOf('put');
+  const evicts = stepsOf('evict');
+  const [many] = stepsOf('many');
+  const revived = [...cacheables, ...(many ? [many] : [])].find(({ options }) => options.type);
+  const limits = [...cacheables, ...puts].map(
+    ({ options }) => options.maxEmissions ?? MAX_EMISSIONS,
+  );
+  return {
+    method,
+    where,
+    returns: isObservable(method) ? 'observable' : 'promise',
+    cacheables,
+    puts,
+    earlyEvicts: evicts.filter(({ options }) => options.beforeInvocation),
+    lateEvicts: evicts.filter(({ options }) => !options.beforeInvocation),
+    many,
+    revive: reviver(revived?.options.type),
+    maxEmissions: Math.min(...limits),
+  };
+}
+
+/** What is wrong with the decorators of one method, whatever its calls will be. */
+export function faultsOf(method: CachedMethod, type: object): Fault[] {
+  const path = whereOf(method, type);
+  const config = configOf(type);
+  const faults = method.operations.flatMap((operation) =>
+    operationFaults(operation, config).map((message) => ({
+      path: `${decoratorNames[operation.kind]} on ${path}`,
+      message,
+    })),
+  );
+  return [...faults, ...methodFaults(method).map((message) => ({ path, message }))];
+}
+
+export function whereOf({ name }: CachedMethod, type: object): string {
+  return `${(type as { name: string }).name}.${name}`;
+}
+
+/** The caches an operation names: its own, else its class's. */
+export function cacheNamesOf(options: OperationOptions, config: CacheConfigOptions): string[] {
+  const own = [options.cacheNames ?? []].flat();
+  return [...new Set(own.length > 0 ? own : [config.cacheNames ?? []].flat())];
+}
+
+function stepSettings(
+  options: OperationOptions,
+  { name }: CachedMethod,
+  {
+    where,
+    config,
+    settings,
+  }: { where: string; config: CacheConfigOptions; settings: PlanSettings },
+): StepSettings {
+  return {
+    where,
+    methodName: name,
+    cacheNames: cacheNamesOf(options, config),
+    cacheResolver: options.cacheResolver ?? config.cacheResolver,
+    keyGenerator: options.keyGenerator ?? config.keyGenerator ?? settings.keyGenerator,
+    cacheNamed: settings.cacheNamed,
+  };
+}
+
+function operationFaults({ kind, options }: CacheOperation, config: CacheConfigOptions): string[] {
+  const given = options as Record<string, unknown>;
+  const faults: string[] = [];
+  const exclude = (option: string, others: readonly string[]) => {
+    const clash = others.filter((other) => given[other] !== undefined && given[other] !== false);
+    if (given[option] !== undefined && given[option] !== false && clash.length > 0) {
+      faults.push(`\`${option}\` and \`${clash.join('`, `')}\` exclude each other: give one`);
+    }
+  };
+  exclude('key', ['keyGenerator', 'allEntries', 'pattern']);
+  exclude('allEntries', ['pattern']);
+  exclude('keys', ['keyGenerator']);
+  if (kind === 'evict' && options.beforeInvocation) {
+    const late = Object.keys(given).filter((name) => given[name] instanceof FromResult);
+    if (late.length > 0)
+      faults.push(
+        `\`${late.join('`, `')}\` needs the result, which beforeInvocation does not wait for`,
+      );
+  }
+  if (
+    (options.cacheResolver ?? config.cacheResolver) === undefined &&
+    cacheNamesOf(options, config).length === 0
+  ) {
+    faults.push('names no cache: give cacheNames here or in @CacheConfig, or a cacheResolver');
+  }
+  return faults;
+}
+
+function methodFaults(method: CachedMethod): string[] {
+  const kinds = method.operations.map(({ kind }) => kind);
+  const returned = returnTypeOf(method);
+  const faults: string[] = [];
+  if (NEVER_ASYNC.includes(returned)) {
+    faults.push(
+      `returns ${(returned as { name: string }).name}: a cached method returns a Promise or an Observable`,
+    );
+  }
+  if (
+    kinds.includes('many') &&
+    kinds.some((kind, i) => kind !== 'evict' && i !== kinds.indexOf('many'))
+  ) {
+    faults.push(
+      '@CacheableMany stands alone: of the other operations only @CacheEvict goes with it',
+    );
+  }
+  if (kinds.includes('many') && isObservable(method)) {
+    faults.push('@CacheableMany needs a method that returns a Promise');
+  }
+  return faults;
+}
+
+function isObservable(method: CachedMethod): boolean {
+  const marked = method.operations.some(({ options }) => 'returns' in options && options.returns);
+  return marked || (returnTypeOf(method) as { name?: string } | undefined)?.name === 'Observable';
+}

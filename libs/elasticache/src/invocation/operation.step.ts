@@ -1,0 +1,202 @@
+import type { Loaded } from '../cache/in.flight.js';
+import type { KeepOptions, NamedCache } from '../cache/named.cache.js';
+import { CacheError, evaluated } from '../errors/cache.errors.js';
+import { Glob, globOf } from '../key/glob.js';
+import { defaultKey, encodeKey, type Key } from '../key/key.encoding.js';
+import type { Duration } from '../time/duration.js';
+import {
+  type CacheEvictOptions,
+  type CacheResolver,
+  type CacheableManyOptions,
+  FromResult,
+  type KeyGenerator,
+  type OfArguments,
+  type OfResult,
+  type OperationKind,
+  type OptionsByKind,
+} from './cache.operation.js';
+
+/** One call of a decorated method. */
+export interface Call {
+  readonly self: object;
+  readonly args: readonly unknown[];
+}
+
+/** What an operation needs beside its own options, from its class and its application. */
+export interface StepSettings {
+  /** `ArticlesService.findOne`. */
+  readonly where: string;
+  readonly methodName: string;
+  readonly cacheNames: readonly string[];
+  readonly cacheResolver: CacheResolver | undefined;
+  readonly keyGenerator: KeyGenerator | undefined;
+  readonly cacheNamed: (name: string) => NamedCache;
+}
+
+/** What one eviction removes: the entry of an encoded key, those that match, or all. */
+export type Evicted = { readonly text: string } | Glob | 'everything';
+
+/**
+ * One operation of one method, ready to be evaluated call by call. Everything that does not need
+ * the result is evaluated before the method: a method that changes its arguments changes no key,
+ * and an option that fails does so before anything has happened.
+ */
+export class Step<K extends OperationKind = OperationKind> {
+  readonly where: string;
+  private readonly fixedCaches: readonly NamedCache[] | undefined;
+  private readonly plainKeep: KeepOptions;
+
+  constructor(
+    readonly kind: K,
+    readonly options: OptionsByKind[K],
+    private readonly settings: StepSettings,
+  ) {
+    this.where = settings.where;
+    this.plainKeep = { method: settings.where };
+    if (settings.cacheResolver === undefined) {
+      this.fixedCaches = settings.cacheNames.map(settings.cacheNamed);
+    }
+  }
+
+  /** The caches, where every call has the same. */
+  get constantCaches(): readonly NamedCache[] | undefined {
+    return this.fixedCaches;
+  }
+
+  caches(call: Call): readonly NamedCache[] {
+    return this.fixedCaches ?? this.resolveCaches(call);
+  }
+
+  /** Whether the operation applies to a call, as far as the arguments tell. */
+  applies(call: Call): boolean {
+    const { condition } = this.options;
+    if (condition === undefined || condition instanceof FromResult) return true;
+    return this.asBoolean('condition', () => condition.apply(call.self, [...call.args]));
+  }
+
+  /** Whether it applies, now that there is a result. */
+  appliesTo(call: Call, result: unknown): boolean {
+    const { condition } = this.options;
+    if (!(condition instanceof FromResult)) return true;
+    return this.asBoolean('condition', () => this.ofResult(condition, call, result));
+  }
+
+  /** The encoded key, or undefined where it needs the result. */
+  text(call: Call): string | undefined {
+    const { key } = this.options as { key?: unknown };
+    return key instanceof FromResult ? undefined : this.keyText(key, call);
+  }
+
+  textOf(call: Call, result: unknown): string {
+    const { key } = this.options as { key: FromResult };
+    return this.encode(this.evaluate('key', () => this.ofResult(key, call, result)));
+  }
+
+  /** The encoded keys of a batch, one per element. */
+  texts(call: Call, elements: readonly unknown[]): string[] {
+    const { keys } = this.options as CacheableManyOptions;
+    const named = keys && this.evaluate('keys', () => keys.apply(call.self, [...call.args]));
+    if (named !== undefined && (!Array.isArray(named) || named.length !== elements.length)) {
+      const problem = `must answer with an array of ${elements.length} keys, one per element`;
+      throw this.wrongValue('keys', problem);
+    }
+    return (named ?? elements).map((key) => this.encode(key));
+  }
+
+  /** How a result of this call is stored. */
+  keepOptions(call: Call): KeepOptions {
+    const { ttl, unless } = this.options as {
+      ttl?: Duration | OfArguments<Duration> | FromResult<OfResult<Duration>>;
+      unless?: OfResult<boolean>;
+    };
+    if (ttl === undefined && unless === undefined) return this.plainKeep;
+    return {
+      ...this.plainKeep,
+      ttl: ttl === undefined ? undefined : ({ value }) => this.ttlOf(ttl, call, value),
+      unless:
+        unless &&
+        (({ value }: Loaded) =>
+          this.asBoolean('unless', () => unless.apply(call.self, [value, ...call.args]))),
+    };
+  }
+
+  /** What an eviction removes, or undefined where that needs the result. */
+  evicted(call: Call): Evicted | undefined {
+    const { allEntries, pattern } = this.options as CacheEvictOptions;
+    if (allEntries) return 'everything';
+    if (pattern === undefined) return this.keyed(this.text(call));
+    if (pattern instanceof FromResult) return undefined;
+    if (typeof pattern === 'string') return globOf(pattern);
+    if (pattern instanceof Glob) return pattern;
+    return this.asGlob(this.evaluate('pattern', () => pattern.apply(call.self, [...call.args])));
+  }
+
+  evictedBy(call: Call, result: unknown): Evicted {
+    const { pattern } = this.options as CacheEvictOptions;
+    if (!(pattern instanceof FromResult)) return { text: this.textOf(call, result) };
+    return this.asGlob(this.evaluate('pattern', () => this.ofResult(pattern, call, result)));
+  }
+
+  private keyed(text: string | undefined): Evicted | undefined {
+    return text === undefined ? undefined : { text };
+  }
+
+  private keyText(key: unknown, call: Call): string {
+    const { keyGenerator, methodName } = this.settings;
+    if (typeof key === 'function') {
+      return this.encode(
+        this.evaluate('key', () => (key as OfArguments<Key>).apply(call.self, [...call.args])),
+      );
+    }
+    if (key !== undefined) return this.encode(key);
+    if (keyGenerator === undefined) return defaultKey(call.args, this.where);
+    return this.encode(
+      this.evaluate('keyGenerator', () => keyGenerator(call.self, methodName, call.args)),
+    );
+  }
+
+  private encode(key: unknown): string {
+    return encodeKey(key, this.where);
+  }
+
+  private resolveCaches({ self, args }: Call): readonly NamedCache[] {
+    const { cacheResolver, cacheNames, methodName, cacheNamed } = this.settings;
+    const context = { kind: this.kind, target: self, methodName, args, cacheNames };
+    const names = this.evaluate('cacheResolver', () => cacheResolver!(context));
+    if (names.length === 0) throw new CacheError('CACHE_NAMES_EMPTY', { where: this.where });
+    return [...new Set(names)].map(cacheNamed);
+  }
+
+  private ttlOf(
+    ttl: Duration | OfArguments<Duration> | FromResult,
+    call: Call,
+    result: unknown,
+  ): Duration {
+    return this.evaluate('ttl', () => {
+      if (ttl instanceof FromResult) return this.ofResult(ttl, call, result) as Duration;
+      return typeof ttl === 'function' ? ttl.apply(call.self, [...call.args]) : ttl;
+    });
+  }
+
+  private ofResult(option: FromResult, { self, args }: Call, result: unknown): unknown {
+    return option.evaluate.apply(self, [result, ...args]);
+  }
+
+  private asGlob(pattern: unknown): Glob {
+    return pattern instanceof Glob ? pattern : Glob.literal(pattern as Key, this.where);
+  }
+
+  private asBoolean(option: string, evaluate: () => unknown): boolean {
+    const answer = this.evaluate(option, evaluate);
+    if (typeof answer === 'boolean') return answer;
+    throw this.wrongValue(option, 'must answer with true or false, and not with a promise of it');
+  }
+
+  private evaluate<T>(option: string, evaluate: () => T): T {
+    return evaluated(this.where, option, evaluate);
+  }
+
+  private wrongValue(option: string, problem: string): CacheError {
+    return new CacheError('CACHE_OPTION_VALUE', { where: this.where, option, problem });
+  }
+}

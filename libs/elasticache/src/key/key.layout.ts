@@ -1,0 +1,74 @@
+import { createHash } from 'node:crypto';
+
+import { type Glob, globOf } from './glob.js';
+import { encodeSegment } from './key.encoding.js';
+
+/** The longest key kept as it is, in bytes of UTF-8. */
+const MAX_BYTES = 512;
+/** What a shortened key ends in: `~` and 64 hexadecimal digits. */
+const DIGEST_BYTES = 65;
+const ENDS_IN_DIGEST = /~[0-9a-f]{64}$/;
+
+const everything = globOf('*');
+const utf8 = new TextEncoder();
+
+/**
+ * The text itself up to 512 bytes; a longer one keeps its first 447, cut back to a whole character,
+ * and ends in `~` and the SHA-256 of the whole. What is kept by key in this process is kept under
+ * this, so that a key of a megabyte does not stay in memory.
+ */
+export function boundedText(text: string): string {
+  return bounded(text, MAX_BYTES);
+}
+
+/**
+ * A text that could itself be the outcome of shortening another is shortened too: distinct texts
+ * stay distinct. Such an outcome falls short of the limit by up to three bytes, where a character
+ * was cut off whole.
+ */
+function bounded(text: string, maxBytes: number): string {
+  if (text.length * 3 <= maxBytes) return text; // a code unit takes at most three bytes
+  const bytes = Buffer.byteLength(text);
+  if (bytes <= maxBytes - 4) return text;
+  if (bytes <= maxBytes && !ENDS_IN_DIGEST.test(text)) return text;
+  const head = utf8.encodeInto(text, new Uint8Array(maxBytes - DIGEST_BYTES));
+  return `${text.slice(0, head.read)}~${createHash('sha256').update(text).digest('hex')}`;
+}
+
+/**
+ * The full keys of one cache in the shared tier: `<namespace>:v<version>:global:<cache>:<key>`.
+ *
+ * @example
+ * new KeyLayout({ namespace: 'shop', version: 1, cache: 'articles' }).entry('7'); // shop:v1:global:articles:7
+ */
+export class KeyLayout {
+  /** What every key of this cache starts with, the last colon included; whole even in a shortened key. */
+  readonly prefix: string;
+
+  constructor(names: { namespace: string; version: string | number; cache: string }) {
+    const [namespace, version, cache] = [names.namespace, names.version, names.cache].map((name) =>
+      encodeSegment(String(name)),
+    );
+    const name = `${namespace}:v${version}:global:${cache}`;
+    this.prefix = `${bounded(name, MAX_BYTES - DIGEST_BYTES - 1)}:`;
+  }
+
+  /** The full key of an encoded key: of the whole text, not of one that went through {@link boundedText}. */
+  entry(text: string): string {
+    return boundedText(this.prefix + text);
+  }
+
+  /**
+   * The MATCH pattern for the keys of this cache that the glob matches, or for all of them. It may
+   * find a few more: keep of them what {@link owns}. Nothing in the prefix needs an escape, as
+   * its segments are percent-encoded.
+   */
+  pattern(glob: Glob = everything): string {
+    return this.prefix + glob.redisPattern;
+  }
+
+  /** Whether a full key is of this cache, and matched by the glob where there is one. */
+  owns(key: string, glob: Glob = everything): boolean {
+    return key.startsWith(this.prefix) && glob.matches(key.slice(this.prefix.length));
+  }
+}

@@ -1,0 +1,137 @@
+import { LRUCache } from 'lru-cache';
+
+import { approximateBytes, assertStorable, copyOf, frozenCopyOf } from '../codec/value.walk.js';
+import type { Entry } from '../entry/cache.entry.js';
+import type { Glob } from '../key/glob.js';
+import { boundedText } from '../key/key.layout.js';
+
+/**
+ * What a hit hands out: a copy of its own (`clone`, the default), one deeply frozen value
+ * (`freeze`: plain data; anything that cannot be frozen, such as a Date, is cloned), or the stored
+ * value itself (`shared`: fastest, and whoever changes it changes it for all).
+ */
+export type Isolation = 'clone' | 'freeze' | 'shared';
+
+/**
+ * Bounds of the memory tier of one cache.
+ *
+ * @example
+ * caches: { articles: { memory: { maxEntries: 5_000, isolation: 'freeze' } } }
+ */
+export interface MemoryTierOptions {
+  /** Least recently used entries are dropped beyond this number; default 10,000. */
+  readonly maxEntries?: number;
+  /** Estimated bytes of all values beyond which entries are dropped; default unbounded. */
+  readonly maxBytes?: number;
+  /** Default `'clone'`. */
+  readonly isolation?: Isolation;
+}
+
+export interface MemoryTierSettings {
+  readonly maxEntries: number;
+  readonly maxBytes: number | undefined;
+  readonly isolation: Isolation;
+  readonly idleMs: number | undefined;
+  readonly where: string;
+}
+
+/** An entry with what the memory tier needs to know of it. */
+interface Slot extends Entry {
+  /** Hits get the value itself: frozen, immutable or shared by choice. */
+  readonly byReference: boolean;
+  /** With a time to idle, when the entry dies unless it is read. */
+  idleUntil: number;
+}
+
+/** What the read and write paths need of this process's memory. Everything in it is synchronous. */
+export interface MemoryTier {
+  /** The live entry, not yet safe to hand out: see {@link handOut}. */
+  get(text: string, now: number): Entry | undefined;
+  /** The entry's value as a caller may have it. */
+  handOut(entry: Entry): unknown;
+  /** A value as a hit would hand it out. Throws `CacheSerializationError` for one that cannot be stored. */
+  copy(value: unknown): unknown;
+  /** Throws `CacheSerializationError` for a value that cannot be stored. */
+  set(text: string, entry: Entry, now: number): void;
+  delete(text: string): boolean;
+  deleteMatching(glob?: Glob): number;
+}
+
+/** The in-process tier of one cache: least recently used out first, expired entries out when met. */
+export class LruMemoryTier implements MemoryTier {
+  private readonly slots: LRUCache<string, Slot>;
+
+  constructor(private readonly settings: MemoryTierSettings) {
+    const { maxEntries: max, maxBytes } = settings;
+    this.slots = new LRUCache(
+      maxBytes === undefined
+        ? { max }
+        : { max, maxSize: maxBytes, sizeCalculation: (slot, key) => sizeOf(slot, key) },
+    );
+  }
+
+  get(text: string, now: number): Entry | undefined {
+    const key = boundedText(text);
+    const slot = this.slots.get(key);
+    if (slot === undefined) return undefined;
+    if (now >= slot.expiresAt || now >= slot.idleUntil) {
+      this.slots.delete(key);
+      return undefined;
+    }
+    if (this.settings.idleMs !== undefined) slot.idleUntil = now + this.settings.idleMs;
+    return slot;
+  }
+
+  handOut(entry: Entry): unknown {
+    return (entry as Slot).byReference ? entry.value : copyOf(entry.value, this.settings.where);
+  }
+
+  copy(value: unknown): unknown {
+    return this.isolated(value).value;
+  }
+
+  set(text: string, entry: Entry, now: number): void {
+    const { idleMs = Infinity } = this.settings;
+    const slot = { ...entry, ...this.isolated(entry.value), idleUntil: now + idleMs };
+    this.slots.set(boundedText(text), slot);
+  }
+
+  delete(text: string): boolean {
+    return this.slots.delete(boundedText(text));
+  }
+
+  deleteMatching(glob?: Glob): number {
+    const { size } = this.slots;
+    if (glob === undefined) this.slots.clear();
+    else for (const text of [...this.slots.keys()]) if (glob.matches(text)) this.slots.delete(text);
+    return size - this.slots.size;
+  }
+
+  private isolated(value: unknown): Pick<Slot, 'value' | 'byReference'> {
+    const { isolation, where } = this.settings;
+    if (isolation === 'shared') {
+      assertStorable(value, where);
+      return { value, byReference: true };
+    }
+    if (typeof value !== 'object' || value === null) {
+      return { value: copyOf(value, where), byReference: true };
+    }
+    if (isolation === 'clone') return { value: copyOf(value, where), byReference: false };
+    const copy = frozenCopyOf(value, where);
+    return { value: copy.value, byReference: copy.frozen };
+  }
+}
+
+/** Stands in where a cache has no memory tier. */
+export const noMemory: MemoryTier = {
+  get: () => undefined,
+  handOut: (entry) => entry.value,
+  copy: (value) => copyOf(value, 'the shared tier'),
+  set: () => undefined,
+  delete: () => false,
+  deleteMatching: () => 0,
+};
+
+function sizeOf(slot: Slot, text: string): number {
+  return Math.max(1, approximateBytes(slot.value) + 2 * text.length);
+}

@@ -1,0 +1,2 @@
+export { ElastiCacheTestingModule } from './elasticache-testing.module.js';
+export { FakeClock } from './fake.clock.js';
