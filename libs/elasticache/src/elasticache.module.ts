@@ -54,7 +54,7 @@ export class ElastiCacheCoreModule
 }
 
 /**
- * The cache of an application. Import it once, in the root module.
+ * The cache of an application. Import it once, in the root module. (Spring: `@EnableCaching`.)
  *
  * @example
  * @Module({ imports: [ElastiCacheModule.forRoot({ connection: process.env.REDIS_URL })] })
@@ -62,13 +62,28 @@ export class ElastiCacheCoreModule
  */
 @Module({})
 export class ElastiCacheModule {
-  /** @throws CacheConfigurationError when the application starts, with every fault of the options */
+  /**
+   * The options are here. The application starts whether or not Redis answers.
+   *
+   * @throws CacheConfigurationError when the application starts, with every fault of the options
+   * @example
+   * ElastiCacheModule.forRoot({ connection: process.env.REDIS_URL, caches: { articles: { ttl: '5m' } } })
+   */
   static forRoot(options: ElastiCacheModuleOptions = {}): DynamicModule {
     const names = Object.keys(options.caches ?? {});
     return rootModule(ElastiCacheCoreModule.forRoot(options), names, options.isGlobal);
   }
 
-  /** `forRoot` with options made by a factory; caches to be injected by name are named in `forFeature`. */
+  /**
+   * `forRoot` with options made by a factory; caches to be injected by name are named in `forFeature`.
+   *
+   * @throws CacheConfigurationError when the application starts, with every fault of the options
+   * @example
+   * ElastiCacheModule.forRootAsync({
+   *   inject: [ConfigService],
+   *   useFactory: (config: ConfigService) => ({ connection: config.getOrThrow('REDIS_URL') }),
+   * })
+   */
   static forRootAsync({ isGlobal, ...options }: ElastiCacheModuleAsyncOptions): DynamicModule {
     return rootModule(ElastiCacheCoreModule.forRootAsync(options), [], isGlobal);
   }
@@ -76,6 +91,7 @@ export class ElastiCacheModule {
   /**
    * Makes caches injectable where it is imported; with options it configures them, too.
    *
+   * @throws CacheConfigurationError when the application starts, for a cache that is configured twice
    * @example
    * @Module({ imports: [ElastiCacheModule.forFeature(['users', { name: 'articles', ttl: '1m' }])] })
    * class ArticlesModule {}

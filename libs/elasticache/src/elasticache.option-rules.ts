@@ -1,51 +1,17 @@
-import leven from 'leven';
-
 import { supportsZstd } from './codec/compression.js';
-import type { Fault } from './errors/catalogue.js';
-import { parseDuration } from './time/duration.js';
-
-/** One option: what it accepts, and what the reference says of it. The tables below are its only definition. */
-export interface OptionRule {
-  readonly name: string;
-  /** As the reference shows it. */
-  readonly type: string;
-  /** What holds where it is not given, as the reference shows it. */
-  readonly fallback: string;
-  readonly meaning: string;
-  /** What is wrong with a value, or undefined. The values of secret options are never looked at for the message. */
-  readonly wrong: (value: unknown) => string | undefined;
-  /** The rules of the object that the option may be. */
-  readonly nested?: readonly OptionRule[];
-}
-
-const isObject = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
-
-const must =
-  (holds: (value: unknown) => boolean, expectation: string) =>
-  (value: unknown): string | undefined =>
-    holds(value) ? undefined : `must be ${expectation}; it is ${shown(value)}`;
-
-const secretMust =
-  (holds: (value: unknown) => boolean, expectation: string) =>
-  (value: unknown): string | undefined =>
-    holds(value) ? undefined : `must be ${expectation}`;
-
-const isFunction = (value: unknown) => typeof value === 'function';
-const isBoolean = (value: unknown) => typeof value === 'boolean';
-const isText = (value: unknown) => typeof value === 'string' && value.length > 0;
-const isDuration = (value: unknown) => parseDuration(value) !== undefined;
-const isCount = (value: unknown) => Number.isSafeInteger(value) && (value as number) > 0;
-const isOneOf =
-  (...values: readonly unknown[]) =>
-  (value: unknown) =>
-    values.includes(value);
-const either =
-  (...checks: readonly ((value: unknown) => boolean)[]) =>
-  (value: unknown) =>
-    checks.some((check) => check(value));
-
-const aDuration = "a positive duration: milliseconds, or text such as '250ms', '60s', '5m', '1h'";
+import {
+  either,
+  isBoolean,
+  isCount,
+  isFunction,
+  isObject,
+  isOneOf,
+  isText,
+  must,
+  type OptionRule,
+  secretMust,
+} from './invocation/option.rules.js';
+import { aDuration, isDuration } from './time/duration.js';
 
 export const memoryRules: readonly OptionRule[] = [
   {
@@ -319,46 +285,11 @@ export const moduleRules: readonly OptionRule[] = [
   },
 ];
 
-/** Every fault of an object of options, unknown names included. An option given as undefined is one not given. */
-export function faultsIn(options: unknown, rules: readonly OptionRule[], path = ''): Fault[] {
-  if (!isObject(options)) {
-    return [{ path: path || 'options', message: must(isObject, 'an object')(options)! }];
-  }
-  return Object.entries(options).flatMap(([name, value]) => {
-    const at = path === '' ? name : `${path}.${name}`;
-    const rule = rules.find((known) => known.name === name);
-    if (rule === undefined) return [{ path: at, message: unknownOption(name, rules) }];
-    if (value === undefined) return [];
-    const message = rule.wrong(value);
-    if (message !== undefined) return [{ path: at, message }];
-    return rule.nested && isPlainObject(value) ? faultsIn(value, rule.nested, at) : [];
-  });
-}
-
-function unknownOption(name: string, rules: readonly OptionRule[]): string {
-  const names = rules.map((rule) => rule.name);
-  const nearest = names.toSorted((a, b) => leven(a, name) - leven(b, name))[0]!;
-  const isNear = leven(nearest, name) <= Math.max(2, name.length / 3);
-  return `is not an option${isNear ? `; did you mean '${nearest}'?` : `; there are: ${names.join(', ')}`}`;
-}
-
-function shown(value: unknown): string {
-  if (typeof value === 'string') return `'${value.slice(0, 50)}'`;
-  if (typeof value === 'object' && value !== null)
-    return Array.isArray(value) ? 'an array' : 'an object';
-  return typeof value === 'function' ? 'a function' : String(value);
-}
-
-function isPlainObject(value: unknown): boolean {
-  return (
-    isObject(value) && [Object.prototype, null].includes(Object.getPrototypeOf(value) as object)
-  );
-}
-
 function isSerializer(value: unknown): boolean {
   return isObject(value) && isFunction(value['serialize']) && isFunction(value['deserialize']);
 }
 
 function isRedisUrl(value: unknown): boolean {
-  return typeof value === 'string' && /^rediss?:\/\//.test(value) && URL.canParse(value);
+  if (typeof value !== 'string' || !/^rediss?:\/\//.test(value)) return false;
+  return URL.canParse(value) && new URL(value).hostname !== '';
 }

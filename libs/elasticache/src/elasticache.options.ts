@@ -8,7 +8,7 @@ import type { MemoryTierOptions } from './memory/memory.tier.js';
 import type { Duration } from './time/duration.js';
 
 /**
- * Options of one cache. Numbers of durations are milliseconds.
+ * Options of one cache. A number given for a duration is milliseconds.
  *
  * @example
  * caches: { articles: { ttl: '5m', jitter: 0.2 }, countries: { ttl: '7d', shared: false } }
@@ -26,18 +26,23 @@ export interface CacheOptions {
   readonly version?: string | number;
   /** This process's memory; the only tier where there is no connection or `shared` is false. */
   readonly memory?: false | MemoryTierOptions;
-  /** Redis; default true where there is a connection. */
+  /** Whether the cache lives in Redis; default true where there is a connection. */
   readonly shared?: boolean;
   /** How values become bytes in the shared tier; default `'msgpack'`. */
   readonly serializer?: SerializerName | Serializer;
-  /** Default false. */
+  /** Compression of stored values; default false. */
   readonly compression?: false | CompressionOptions;
   /** Concurrent calls for one key in one process run one load (`'process'`, the default), or each its own. */
   readonly singleFlight?: false | 'process';
   readonly timeouts?: CacheTimeouts;
 }
 
-/** Bounds of waiting. */
+/**
+ * Bounds of waiting. What was sent may still take effect after them.
+ *
+ * @example
+ * defaults: { timeouts: { store: '100ms' } }
+ */
 export interface CacheTimeouts {
   /** One exchange with Redis, waiting for a connection included; default `'250ms'`. */
   readonly store?: Duration;
@@ -73,10 +78,22 @@ export interface ElastiCacheModuleOptions {
   readonly isGlobal?: boolean;
 }
 
-/** Makes the module's options, for `forRootAsync({ useClass })` and `useExisting`. */
+/**
+ * Makes the module's options, for `forRootAsync({ useClass })` and `useExisting`.
+ *
+ * @example
+ * class CacheOptionsService implements ElastiCacheOptionsFactory {
+ *   createElastiCacheOptions() { return { namespace: 'shop' }; }
+ * }
+ */
 export interface ElastiCacheOptionsFactory {
   createElastiCacheOptions(): Promise<ElastiCacheModuleOptions> | ElastiCacheModuleOptions;
 }
 
-/** A cache for `forFeature`: a name makes it injectable, options configure it, too. */
+/**
+ * A cache for `forFeature`: a name makes it injectable, options configure it, too.
+ *
+ * @example
+ * ElastiCacheModule.forFeature(['users', { name: 'articles', ttl: '1m' }])
+ */
 export type FeatureCache = string | ({ readonly name: string } & CacheOptions);

@@ -77,14 +77,14 @@ export class ElastiCacheCore {
       connection === undefined || !enabled
         ? undefined
         : await RedisConnection.open(connection, { random: Math.random, onState: logState });
-    return new ElastiCacheCore(options, opened, clock);
+    return new ElastiCacheCore(copied(options), opened, clock);
   }
 
   get invoker(): CacheInvoker {
     return this.caching ?? disabledInvoker;
   }
 
-  /** Takes in a cache of `forFeature`. Its faults wait for {@link takeFaults}, to be told with all others. */
+  /** Takes in a cache of `forFeature`. Its faults wait for {@link featureFaults}, to be told with all others. */
   define(feature: FeatureCache): void {
     if (typeof feature === 'string') return void this.injected.add(feature);
     const { name, ...own } = feature;
@@ -97,7 +97,7 @@ export class ElastiCacheCore {
         message: 'is configured twice: keep one of the two, and name it here alone',
       });
     } else if (faults.length === 0) {
-      this.definitions.set(name, own);
+      this.definitions.set(name, copiedCache(own));
     }
     this.faults.push(...faults);
   }
@@ -161,6 +161,26 @@ export class ElastiCacheCore {
     if (deadline === undefined) this.deadlines.set(ms, (deadline = new Deadline(ms, this.clock)));
     return deadline;
   }
+}
+
+/** What the application does to its objects of options later changes nothing here. */
+function copied(options: ElastiCacheModuleOptions): ElastiCacheModuleOptions {
+  const caches = Object.entries(options.caches ?? {});
+  return Object.freeze({
+    ...options,
+    defaults: copiedCache(options.defaults ?? {}),
+    caches: Object.fromEntries(caches.map(([name, own]) => [name, copiedCache(own)])),
+  });
+}
+
+function copiedCache(options: CacheOptions): CacheOptions {
+  const { memory, compression, timeouts } = options;
+  return Object.freeze({
+    ...options,
+    ...(memory && { memory: { ...memory } }),
+    ...(compression && { compression: { ...compression } }),
+    ...(timeouts && { timeouts: { ...timeouts } }),
+  });
 }
 
 function handlerOf(handler: CacheErrorHandler): CacheRecorder['settings']['onError'] {

@@ -1,8 +1,9 @@
 import type { CachePolicy } from './cache/cache.policy.js';
 import type { EntryCodecOptions } from './codec/entry.codec.js';
-import { cacheRules, faultsIn, moduleRules } from './elasticache.option-rules.js';
+import { cacheRules, moduleRules } from './elasticache.option-rules.js';
 import type { CacheOptions, ElastiCacheModuleOptions } from './elasticache.options.js';
 import type { Fault } from './errors/catalogue.js';
+import { faultsIn, isObject } from './invocation/option.rules.js';
 import type { Isolation } from './memory/memory.tier.js';
 import { parseDuration } from './time/duration.js';
 
@@ -42,37 +43,54 @@ export const DEFAULT_NAMESPACE = 'cache';
 /** Everything wrong with the module's options, at once. */
 export function moduleFaults(options: ElastiCacheModuleOptions): Fault[] {
   const faults = faultsIn(options, moduleRules);
-  const { caches, defaults = {}, connection } = options ?? {};
-  if (typeof defaults !== 'object' || defaults === null) return faults;
+  const { caches, defaults, connection } = options ?? {};
   const isShared = connection !== undefined;
-  const named = typeof caches === 'object' && caches !== null ? Object.entries(caches) : [];
-  for (const [name, own] of named) {
-    faults.push(...cacheFaults(own, { defaults, isShared, path: `caches.${name}` }));
+  const base = isObject(defaults) ? defaults : {};
+  faults.push(...connectionFaults(connection), ...tierFaults(base, { isShared, path: 'defaults' }));
+  for (const [name, own] of isObject(caches) ? Object.entries(caches) : []) {
+    faults.push(...cacheFaults(own, { defaults: base, isShared, path: `caches.${name}` }));
   }
-  if (isShared && connection !== null && hasNoHost(connection)) {
-    faults.push({ path: 'connection', message: 'needs a url or a host' });
-  }
-  const { memory, shared } = defaults;
-  if (isShared && shared !== false && memory) faults.push(oneTier('defaults.memory'));
-  if (!isShared && memory === false) faults.push(noTier('defaults.memory'));
-  if (!isShared && shared) faults.push(noConnection('defaults.shared'));
   return faults;
 }
 
+interface CachePlace {
+  /** What the cache starts from. */
+  readonly defaults?: CacheOptions;
+  readonly isShared: boolean;
+  readonly path: string;
+}
+
 /** Everything wrong with the options of one cache, alone and beside the defaults. */
-export function cacheFaults(
-  own: CacheOptions,
-  { defaults, isShared, path }: { defaults: CacheOptions; isShared: boolean; path: string },
-): Fault[] {
-  const faults = faultsIn(own, cacheRules, path);
-  if (typeof own !== 'object' || own === null) return faults;
+export function cacheFaults(own: unknown, place: CachePlace): Fault[] {
+  return [
+    ...faultsIn(own, cacheRules, place.path),
+    ...(isObject(own) ? tierFaults(own, place) : []),
+  ];
+}
+
+/** A cache lives in one tier, and has one. Where the defaults alone are to blame they are blamed once, there. */
+function tierFaults(own: CacheOptions, { defaults = {}, isShared, path }: CachePlace): Fault[] {
+  if (own.shared === undefined && own.memory === undefined) return [];
   const shared = own.shared ?? defaults.shared ?? isShared;
-  if (own.shared && !isShared) faults.push(noConnection(`${path}.shared`));
-  else if (shared && own.memory) faults.push(oneTier(`${path}.memory`));
-  if (!shared && (own.memory ?? (own.shared === false && defaults.memory)) === false) {
-    if (own.memory === false) faults.push(noTier(`${path}.memory`));
+  const memory = own.memory ?? defaults.memory;
+  const at = `${path}.${own.memory === undefined ? 'shared' : 'memory'}`;
+  if (shared && !isShared) return own.shared ? [noConnection(`${path}.shared`)] : [];
+  if (shared && isObject(memory)) return [{ path: at, message: ONE_TIER }];
+  return !shared && memory === false ? [{ path: at, message: NO_TIER }] : [];
+}
+
+function connectionFaults(connection: unknown): Fault[] {
+  if (!isObject(connection) || 'getBuffer' in connection) return [];
+  const { url, ...others } = connection;
+  const rest = Object.keys(others).filter((name) => others[name] !== undefined);
+  if (url === undefined && connection['host'] === undefined) {
+    return [
+      { path: 'connection', message: 'needs a url or a host; is an environment variable not set?' },
+    ];
   }
-  return faults;
+  if (url === undefined || rest.length === 0) return [];
+  const message = `stands alone: put ${rest.join(', ')} into it, or give host instead`;
+  return [{ path: 'connection.url', message }];
 }
 
 /** The settings of valid options: own over the module's defaults over the library's. */
@@ -120,24 +138,9 @@ function given<T extends object>(options: T): T {
   ) as T;
 }
 
-function hasNoHost(connection: unknown): boolean {
-  if (typeof connection !== 'object') return false;
-  return !['url', 'host', 'getBuffer'].some((name) => name in (connection as object));
-}
-
-function oneTier(path: string): Fault {
-  return {
-    path,
-    message: 'a cache lives in Redis or in memory: leave memory out, or say shared: false',
-  };
-}
-
-function noTier(path: string): Fault {
-  return {
-    path,
-    message: 'false leaves the cache no tier to live in: give a connection, or leave it out',
-  };
-}
+const ONE_TIER = 'a cache lives in Redis or in memory: leave memory out, or say shared: false';
+const NO_TIER =
+  'leaves the cache no tier to live in: leave memory on, or share it over a connection';
 
 function noConnection(path: string): Fault {
   return { path, message: 'true needs a connection: set the option connection of forRoot' };

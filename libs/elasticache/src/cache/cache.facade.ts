@@ -5,7 +5,8 @@ import { encodeKey, type Key } from '../key/key.encoding.js';
 import type { Duration } from '../time/duration.js';
 import type { Cache, CacheStats, LoadOptions, PutOptions } from './cache.js';
 import type { Loaded } from './in.flight.js';
-import type { KeepOptions, NamedCache } from './named.cache.js';
+import type { KeepOptions } from './entry.maker.js';
+import type { NamedCache } from './named.cache.js';
 import { readThrough } from './read.through.js';
 import { readManyThrough } from './read.through.many.js';
 
@@ -84,32 +85,36 @@ export class CacheFacade<K extends Key = Key, V = unknown> implements Cache<K, V
   }
 
   async put(key: K, value: V, options: PutOptions<V> = {}): Promise<void> {
-    await this.named.put(this.textOf(key), { value }, keepOptions(options));
+    await this.named.writes.put(this.textOf(key), { value }, keepOptions(options));
   }
 
   async putIfAbsent(key: K, value: V, options: PutOptions<V> = {}): Promise<V | undefined> {
-    const existing = await this.named.putIfAbsent(this.textOf(key), value, keepOptions(options));
+    const existing = await this.named.putIfAbsent(
+      this.textOf(key),
+      { value },
+      keepOptions(options),
+    );
     return existing && this.valueOf(existing);
   }
 
   async putMany(entries: Iterable<readonly [K, V]>, options: PutOptions<V> = {}): Promise<void> {
     const values = new Map<string, V>();
     for (const [key, value] of entries) values.set(this.textOf(key), value);
-    await this.named.putMany([...values], keepOptions(options));
+    await this.named.writes.putMany(values, keepOptions(options));
   }
 
   async evict(...keys: K[]): Promise<boolean> {
     const texts = this.uniqueTexts(keys);
-    return texts.size === 0 || (await this.named.evict([...texts.keys()])) !== undefined;
+    return texts.size === 0 || (await this.named.evictions.evict([...texts.keys()])) !== undefined;
   }
 
   async evictMatching(pattern: Glob | string): Promise<number> {
     const glob = typeof pattern === 'string' ? Glob.literal(pattern, this.where) : pattern;
-    return (await this.named.evictMatching(glob)) ?? 0;
+    return (await this.named.evictions.evictMatching(glob)) ?? 0;
   }
 
   async clear(): Promise<boolean> {
-    return (await this.named.evictMatching()) !== undefined;
+    return (await this.named.evictions.evictMatching()) !== undefined;
   }
 
   stats(): CacheStats {

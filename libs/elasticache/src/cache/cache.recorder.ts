@@ -1,5 +1,5 @@
 import type { Tier } from '../entry/cache.entry.js';
-import type { CacheError } from '../errors/cache.errors.js';
+import { CacheError, CacheUnavailableError } from '../errors/cache.errors.js';
 import { cacheChannels, publish } from '../events/cache.events.js';
 import type { CacheErrorContext, CacheStats } from './cache.js';
 
@@ -8,6 +8,13 @@ export interface RecorderSettings {
   readonly cache: string;
   /** What it throws fails the operation. */
   readonly onError: (error: CacheError, context: CacheErrorContext) => void;
+}
+
+/** Where a failure happened. */
+export interface FailureSite {
+  readonly operation: CacheErrorContext['operation'];
+  readonly method?: string | undefined;
+  readonly key?: string | undefined;
 }
 
 /** Counts and publishes what happens in one cache; the one place that does either. */
@@ -58,14 +65,15 @@ export class CacheRecorder {
   }
 
   /** Counts, publishes and hands the failure to the error handler. Throws what the handler throws. */
-  failed(error: CacheError, context: Omit<CacheErrorContext, 'cache'>): void {
+  failed(cause: unknown, { operation, method, key }: FailureSite): void {
+    const { cache, onError } = this.settings;
+    const error = cause instanceof CacheError ? cause : this.unexpected(cause);
     this.errors++;
+    const keyed = key === undefined ? {} : { key };
     if (cacheChannels.error.hasSubscribers) {
-      const { operation, key } = context;
-      const where = key === undefined ? { operation } : { operation, key };
-      publish('error', { ...this.source, ...where, code: error.code });
+      publish('error', { ...this.source, ...keyed, operation, code: error.code });
     }
-    this.settings.onError(error, { ...context, cache: this.settings.cache });
+    onError(error, { operation, cache, ...keyed, ...(method === undefined ? {} : { method }) });
   }
 
   stats(): CacheStats {
@@ -73,6 +81,13 @@ export class CacheRecorder {
     const hitRate = hits === 0 ? 0 : hits / (hits + misses);
     const coalesced = this.coalescedCalls;
     return { hits, misses, puts, evictions, loads, loadFailures, coalesced, errors, hitRate };
+  }
+
+  /** Nothing but a bug of ours gets here; not even that may cost the application its value. */
+  private unexpected(cause: unknown): CacheError {
+    const where = `cache '${this.settings.cache}'`;
+    const problem = `unexpectedly: ${String(cause)}`;
+    return new CacheUnavailableError('CACHE_UNAVAILABLE', { where, problem }, cause);
   }
 
   private get source() {

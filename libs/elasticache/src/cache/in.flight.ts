@@ -34,7 +34,7 @@ export class InFlight {
     let slot = this.slots.get(text);
     if (slot === undefined) this.slots.set(text, (slot = { valid: true, users: 0 }));
     slot.users++;
-    if (flight !== undefined) slot.flight ??= flight;
+    if (flight !== undefined && (slot.flight?.isOver ?? true)) slot.flight = flight;
     return slot;
   }
 
@@ -43,8 +43,10 @@ export class InFlight {
     if (slot.users === 0 && this.slots.get(text) === slot) this.slots.delete(text);
   }
 
+  /** The load in flight that a call may join. */
   flightOf(text: string): Flight | undefined {
-    return this.slots.get(text)?.flight;
+    const flight = this.slots.get(text)?.flight;
+    return flight?.isOver ? undefined : flight;
   }
 
   invalidate(text: string): void {
@@ -71,11 +73,17 @@ interface Joiner {
 /** One load that several callers wait for. */
 export class Flight {
   private readonly joiners: Joiner[] = [];
+  private over = false;
 
   constructor(
     /** Whether the load surely ends with a value or an error. An Observable's may be abandoned. */
     readonly certain: boolean,
   ) {}
+
+  /** Nobody can join any more, though others may still hold the slot. */
+  get isOver(): boolean {
+    return this.over;
+  }
 
   get hasJoiners(): boolean {
     return this.joiners.length > 0;
@@ -88,6 +96,7 @@ export class Flight {
 
   /** The copies are made here, before whoever ran the load can touch the value. */
   land(loaded: Loaded | undefined): void {
+    this.over = true;
     for (const joiner of this.joiners) {
       const shared = loaded !== undefined && !loaded.unshared;
       joiner.resolve(shared ? { ...loaded, value: joiner.copy(loaded.value) } : undefined);
@@ -95,6 +104,7 @@ export class Flight {
   }
 
   crash(error: unknown): void {
+    this.over = true;
     for (const joiner of this.joiners) joiner.reject(error);
   }
 }

@@ -1,5 +1,6 @@
 import { Flight, type Loaded, type Slot } from './in.flight.js';
-import type { Keep, KeepOptions, NamedCache } from './named.cache.js';
+import type { Keep, KeepOptions } from './entry.maker.js';
+import type { NamedCache } from './named.cache.js';
 import type { Outcome } from './read.through.js';
 
 /** One key of a batch. */
@@ -80,7 +81,7 @@ async function loadMissing(
         const value = loaded.get(i);
         return value === undefined ? [] : [{ ...elements[i]!, slot: slots[m]!, loaded: value }];
       });
-    await Promise.all(caches.map((cache, c) => cache.keepMany(keepsOf(entered[c]!))));
+    await Promise.all(caches.map((cache, c) => cache.writes.keepMany(keepsOf(entered[c]!))));
     for (const [m, i] of missing.entries()) flights[m]!.land(loaded.get(i));
     return loaded;
   } catch (error) {

@@ -1,5 +1,6 @@
 import { Flight, type Loaded } from './in.flight.js';
-import type { KeepOptions, NamedCache } from './named.cache.js';
+import type { KeepOptions } from './entry.maker.js';
+import type { NamedCache } from './named.cache.js';
 
 /** One entry that a call reads and, on a miss, fills. A call may have several: they are asked in order, and all filled. */
 export interface Target {
@@ -47,9 +48,11 @@ export async function joinOrLoad(targets: readonly Target[], loader: Loader): Pr
   const flight = loader.shared ? flightOf(targets) : undefined;
   if (flight !== undefined) {
     const { cache, text } = targets[0]!;
-    cache.recorder.coalesced(text);
     const loaded = await flight.join((value) => cache.copyForJoiner(value));
-    if (loaded !== undefined) return { ...loaded, own: false };
+    if (loaded !== undefined) {
+      cache.recorder.coalesced(text);
+      return { ...loaded, own: false };
+    }
   }
   return { ...(await loadAndKeep(targets, loader)), own: true };
 }
@@ -64,7 +67,7 @@ export async function loadAndKeep(targets: readonly Target[], loader: Loader): P
     if (loader.keepIf?.() ?? true) {
       await Promise.all(
         targets.map(({ cache, text, options }, i) =>
-          cache.keep({ text, slot: slots[i]!, loaded, options }),
+          cache.writes.keep({ text, slot: slots[i]!, loaded, options }),
         ),
       );
     }

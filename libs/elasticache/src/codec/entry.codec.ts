@@ -27,8 +27,8 @@ import { refusalOf } from './value.refusal.js';
  * Two versions of the library may share a server while one is rolled out, so a released layout never
  * changes; `test/wire` keeps payloads of each. Whatever else is found (another version, unknown flags,
  * another program's value, half an entry) is one kind of error, CACHE_UNDECODABLE, which callers
- * treat as a miss. Its message and cause hold nothing of the value: JSON.parse and msgpackr quote what
- * they choke on, so their errors are not attached.
+ * treat as a miss. JSON.parse and msgpackr quote what they choke on, which may be a secret: their errors
+ * are not attached, a custom serializer's is.
  *
  * Both directions are synchronous unless bytes are really compressed: most hits need no extra tick.
  */
@@ -156,11 +156,8 @@ export class EntryCodec {
     try {
       value = this.serializers.get(serializerId)!.deserialize(payload);
     } catch (cause) {
-      throw undecodable(
-        where,
-        'the payload is damaged',
-        serializerId === CUSTOM ? cause : undefined,
-      );
+      const shown = serializerId === CUSTOM ? cause : undefined;
+      throw undecodable(where, 'the payload is damaged', shown);
     }
     if (entry.emissions && !Array.isArray(value)) {
       throw undecodable(where, 'the emissions are not a list');

@@ -115,14 +115,15 @@ describe.each([
     expect(roundTrip(new Money(1n, 'EUR'))).toStrictEqual({ amount: 1n, currency: 'EUR' });
   });
 
-  it('has at most one U+FFFD for a lone surrogate, in keys as in values', () => {
-    const written = { 'a\ud800': 'x\udc00y', m: new Map([['\ud800', '\ud800'.repeat(100)]]) };
-    const read = JSON.stringify([...Object.entries(roundTrip(written) as object)]).toWellFormed();
-    const map = (roundTrip(written) as typeof written).m;
-    expect(read).toContain('x');
-    expect(Object.keys(roundTrip(written) as object)[0]).toHaveLength(2);
-    expect((Object.values(roundTrip(written) as object)[0] as string).length).toBe(3);
-    expect([...map].flat().map((text) => text.length)).toEqual([1, 100]);
+  it.each<[string, unknown]>([
+    ['a value', ['x\ud800y']],
+    ['a key', { 'x\ud800y': 1 }],
+    ['a key of an instance', Object.assign(new (class Row {})(), { 'x\ud800y': 1 })],
+    ['a Map', new Map([['x\ud800y', '\udc00'.repeat(100)]])],
+  ])('has no more than one U+FFFD for a lone surrogate in %s', (_, value) => {
+    const shown = (one: unknown): string =>
+      JSON.stringify(one instanceof Map ? [...one] : one).replace(/\\ud[89a-f]../g, '\ufffd');
+    expect(shown(roundTrip(value))).toBe(shown(value));
   });
 
   it('shares no memory with the bytes it was read from', () => {
@@ -178,8 +179,8 @@ describe('msgpack', () => {
   });
 
   it('refuses references between objects, and with them cycles', () => {
-    const cyclic: Record<string, unknown> = {};
-    cyclic['self'] = cyclic;
+    const cyclic: unknown[] = [];
+    cyclic.push(cyclic);
     const bytes = Buffer.from(new Packr({ structuredClone: true, useRecords: false }).pack(cyclic));
     expect(() => msgpackSerializer.deserialize(bytes)).toThrow();
   });

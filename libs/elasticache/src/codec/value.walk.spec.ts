@@ -108,6 +108,7 @@ describe('a copy', () => {
 describe('a value is refused', () => {
   const cyclic: Record<string, unknown> = { name: 'self', inner: {} };
   (cyclic['inner'] as Record<string, unknown>)['outer'] = cyclic;
+  const twice = { name: 'twice' };
   const deep: unknown = Array.from({ length: 600 }).reduce((inner) => [inner], 1);
 
   const refused: [string, unknown, path: string, problem: RegExp][] = [
@@ -123,6 +124,7 @@ describe('a value is refused', () => {
       /is a promise/,
     ],
     ['a cycle', cyclic, '$.inner.outer', /holds itself/],
+    ['a function behind an object met twice', { a: twice, b: twice, f: () => 1 }, '$.f', /is a f/],
     ['too deep a nesting', deep, `$${'[0]'.repeat(66)}[…`, /deeper than 500/],
     ['an own __proto__', JSON.parse('{"a":{"__proto__":{"admin":true}}}'), '$.a', /`__proto__`/],
     ['a symbol key', { [Symbol('x')]: 1 }, '$', /has a symbol/],

@@ -30,6 +30,9 @@ const RECONNECT_MOST_MS = 2_000;
 /** How long one attempt to connect may take, TLS and AUTH included. AWS advises 2 to 5 s. */
 const CONNECT_TIMEOUT_MS = 5_000;
 
+/** How long ioredis keeps a timer after `disconnect()`, also where the socket is gone already; its 2 s hold up the exit of the process. */
+const DISCONNECT_TIMEOUT_MS = 100;
+
 /**
  * What a client of ours is made with. A cache fails fast: nothing is queued while there is no
  * connection, and no command is sent a second time after a lost one, because a store that is
@@ -40,6 +43,7 @@ export function clientOptions(options: ConnectionOptions, random: () => number) 
     ...('url' in options ? {} : hostOptions(options)),
     lazyConnect: true,
     connectTimeout: CONNECT_TIMEOUT_MS,
+    disconnectTimeout: DISCONNECT_TIMEOUT_MS,
     enableOfflineQueue: false,
     autoResendUnfulfilledCommands: false,
     maxRetriesPerRequest: 0,

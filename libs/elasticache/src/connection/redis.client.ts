@@ -7,6 +7,7 @@ export type PipelineReply = [error: Error | null, reply: unknown];
  */
 export interface RedisClient {
   readonly status: string;
+  readonly options?: { readonly keyPrefix?: string | undefined };
   connect(): Promise<void>;
   disconnect(): void;
   quit(): Promise<unknown>;

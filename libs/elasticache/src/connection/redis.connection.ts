@@ -29,7 +29,10 @@ export class RedisConnection {
     target: string | ConnectionOptions | RedisClient,
     settings: ConnectionSettings,
   ): Promise<RedisConnection> {
-    if (isClient(target)) return new RedisConnection(target, false);
+    if (isClient(target)) {
+      assertNoKeyPrefix(target);
+      return new RedisConnection(target, false);
+    }
     const options = typeof target === 'string' ? { url: target } : target;
     const client = await createClient(options, settings.random);
     reportStates(client, settings.onState);
@@ -69,6 +72,13 @@ function isClient(target: string | ConnectionOptions | RedisClient): target is R
   return typeof target === 'object' && 'getBuffer' in target;
 }
 
+/** ioredis puts it before every key but not before SCAN's pattern: clearing a cache would find nothing. */
+function assertNoKeyPrefix({ options }: RedisClient): void {
+  if (!options?.keyPrefix) return;
+  const message = 'must not have a keyPrefix: leave it out, and set the option namespace instead';
+  throw new CacheConfigurationError([{ path: 'connection', message }]);
+}
+
 async function createClient(options: ConnectionOptions, random: Random): Promise<RedisClient> {
   const { Redis } = await importDriver();
   const settings = clientOptions(options, random);
@@ -91,8 +101,13 @@ function reportStates(client: RedisClient, onState: (state: ConnectionState) => 
     if (up !== true) onState({ up: (up = true) });
   });
   client.on('error', (error) => {
-    if (up !== false) onState({ up: (up = false), why: error?.message || 'no reason given' });
+    if (up !== false) onState({ up: (up = false), why: reasonOf(error) });
   });
+}
+
+/** Of a name with several addresses, Node tells the code alone. */
+function reasonOf(error: NodeJS.ErrnoException | undefined): string {
+  return error?.message || error?.code || 'no reason given';
 }
 
 /** Resolves when the attempt to connect succeeds, rejects when it fails or none is being made. */

@@ -3,7 +3,7 @@ import type { CacheConfigOptions } from '../invocation/cache.operation.js';
 
 /**
  * What the cache operations of a class start from; what an operation says itself wins. A subclass's
- * own applies to inherited methods, too. (Spring: `@CacheConfig`.)
+ * own applies to inherited methods, too. It caches nothing by itself. (Spring: `@CacheConfig`.)
  *
  * @example
  * @CacheConfig({ cacheNames: 'articles' })

@@ -14,7 +14,7 @@ import { namedOptions, recording } from './operation.decorator.js';
  * @CacheEvict('articles', { key: (id: number) => id })
  * remove(id: number): Promise<void> { … }
  */
-export function CacheEvict<const O extends CacheEvictOptions = object>(
+export function CacheEvict<const O extends CacheEvictOptions = CacheEvictOptions>(
   cacheNames?: string | readonly string[],
   options?: O,
 ): FittingDecorator<'evict', O>;

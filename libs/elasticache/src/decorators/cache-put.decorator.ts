@@ -10,7 +10,7 @@ import { namedOptions, recording } from './operation.decorator.js';
  * @CachePut('articles', { key: fromResult((article: Article) => article.id) })
  * create(draft: Draft): Promise<Article> { … }
  */
-export function CachePut<const O extends CachePutOptions = object>(
+export function CachePut<const O extends CachePutOptions = CachePutOptions>(
   cacheNames?: string | readonly string[],
   options?: O,
 ): FittingDecorator<'store', O>;

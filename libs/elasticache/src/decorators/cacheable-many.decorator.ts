@@ -14,7 +14,7 @@ import { namedOptions, recording } from './operation.decorator.js';
  * @CacheableMany('articles', { keys: (ids: number[]) => ids })
  * findMany(ids: number[]): Promise<(Article | null)[]> { … }
  */
-export function CacheableMany<const O extends CacheableManyOptions = object>(
+export function CacheableMany<const O extends CacheableManyOptions = CacheableManyOptions>(
   cacheNames?: string | readonly string[],
   options?: O,
 ): FittingDecorator<'many', O>;

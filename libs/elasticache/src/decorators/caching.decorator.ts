@@ -6,7 +6,7 @@ import type {
 import type { FittingAll } from './fit.js';
 import { namedOptions, recording } from './operation.decorator.js';
 
-/** Operations for one method, any number of each kind. */
+/** Operations for one method, any number of each kind; each names its caches, or the class does. */
 export interface CachingOptions {
   readonly cacheable?: readonly CacheableOptions[];
   readonly put?: readonly CachePutOptions[];
@@ -15,6 +15,7 @@ export interface CachingOptions {
 
 /**
  * Several operations on one method, beside those of its other decorators. (Spring: `@Caching`.)
+ * Their order does not matter: see `docs/reference/decorators.md`.
  *
  * @example
  * @Caching({ evict: [{ cacheNames: 'articles', key: (id: number) => id }, { cacheNames: 'lists', allEntries: true }] })

@@ -40,7 +40,7 @@ export class UnknownCacheError extends CacheError<'CACHE_UNKNOWN'> {
 
 /** A value that cannot be stored, or stored bytes that cannot be read. */
 export class CacheSerializationError extends CacheError<
-  'CACHE_SERIALIZATION' | 'CACHE_UNDECODABLE' | 'CACHE_NULL'
+  'CACHE_SERIALIZATION' | 'CACHE_UNDECODABLE'
 > {
   override readonly name = 'CacheSerializationError';
 }
@@ -60,6 +60,7 @@ export function evaluated<T>(where: string, option: string, evaluate: () => T): 
   try {
     return evaluate();
   } catch (error) {
+    if (error instanceof CacheError) throw error; // told already, by whoever knows the place better
     throw new CacheError('CACHE_OPTION_FAILED', { where, option }, error);
   }
 }

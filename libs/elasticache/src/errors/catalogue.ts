@@ -25,8 +25,6 @@ export const catalogue = {
     `Return one result per element, in order, null where there is none.`,
   CACHE_SERIALIZATION: (p: { where: string; path: string; problem: string }) =>
     `${p.where}: the value at ${p.path} ${p.problem}, so it cannot be stored. Return plain data, or leave it out with \`unless\`.`,
-  CACHE_NULL: (p: { where: string }) =>
-    `${p.where}: null and undefined are not cached here (cacheNull: false). Evict the key instead.`,
   CACHE_UNDECODABLE: (p: { where: string; problem: string }) =>
     `${p.where}: the stored bytes could not be read (${p.problem}). The entry is dropped and loaded anew.`,
   CACHE_TIMEOUT: (p: { where: string; ms: number }) =>

@@ -1,7 +1,5 @@
 import { channel, type Channel } from 'node:diagnostics_channel';
 
-import type { Tier } from '../entry/cache.entry.js';
-
 /** What every event names. Values are never published. */
 export interface CacheEvent {
   readonly namespace: string;
@@ -10,7 +8,7 @@ export interface CacheEvent {
 
 /** The events of the library, by the last part of their channel's name: `nestjs-elasticache:hit` and so on. */
 export interface CacheEvents {
-  hit: CacheEvent & { readonly key: string; readonly tier: Tier };
+  hit: CacheEvent & { readonly key: string; readonly tier: 'memory' | 'shared' };
   miss: CacheEvent & { readonly key: string };
   /** A caller got the result of a load that another call of this process had begun. */
   coalesced: CacheEvent & { readonly key: string };

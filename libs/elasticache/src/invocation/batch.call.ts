@@ -56,7 +56,7 @@ async function readBatch(
   const byText = new Map(
     elements.map(({ text }, i) => {
       const result = read[i];
-      return [text, result?.own ? result.value : plan.revive(result?.value ?? null)];
+      return [text, result?.own ? result.value : plan.revive(result ? result.value : null)];
     }),
   );
   return places.map((place) => (typeof place === 'string' ? byText.get(place) : rest?.[place]));
@@ -69,9 +69,10 @@ function sort(step: Step<'many'>, call: Call): Sorted {
     throw new CacheError('CACHE_OPTION_VALUE', { where: step.where, option: 'keys', problem });
   }
   const sorted: Sorted = { cached: new Map(), uncached: [], places: [] };
-  const texts = step.texts(call, batch);
+  const calls = batch.map((element: unknown) => ({ self: call.self, args: [element, ...others] }));
+  const texts = step.texts(call, calls);
   for (const [i, element] of batch.entries()) {
-    const own = { self: call.self, args: [element, ...others] };
+    const own = calls[i]!;
     if (step.applies(own)) {
       const text = texts[i]!;
       if (!sorted.cached.has(text)) sorted.cached.set(text, { element, call: own });

@@ -1,7 +1,8 @@
 import { isObservable } from 'rxjs';
 
 import type { Loaded } from '../cache/in.flight.js';
-import type { KeepOptions, NamedCache } from '../cache/named.cache.js';
+import type { KeepOptions } from '../cache/entry.maker.js';
+import type { NamedCache } from '../cache/named.cache.js';
 import { type Outcome, readThrough } from '../cache/read.through.js';
 import { CacheConfigurationError } from '../errors/cache.errors.js';
 import { batchCall } from './batch.call.js';

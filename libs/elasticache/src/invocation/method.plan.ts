@@ -1,5 +1,6 @@
 import type { NamedCache } from '../cache/named.cache.js';
 import type { Fault } from '../errors/catalogue.js';
+import { faultsIn } from './option.rules.js';
 import { type CachedMethod, configOf, returnTypeOf } from './cache.metadata.js';
 import {
   type CacheConfigOptions,
@@ -11,6 +12,7 @@ import {
   type OptionsByKind,
   type OperationOptions,
 } from './cache.operation.js';
+import { operationRules } from './operation.rules.js';
 import { Step, type StepSettings } from './operation.step.js';
 import { reviver } from './reviver.js';
 
@@ -60,7 +62,8 @@ export function planOf(method: CachedMethod, type: object, settings: PlanSetting
     method.operations
       .filter((operation) => operation.kind === kind)
       .map(({ options }) => {
-        const own = stepSettings(options, method, { where, config, settings });
+        const site = { where: siteOf(kind, where), method: where };
+        const own = { ...stepSettings(options, method, { config, settings }), ...site };
         return new Step(kind, options as OptionsByKind[K], own);
       });
   const cacheables = stepsOf('cacheable');
@@ -89,17 +92,27 @@ export function planOf(method: CachedMethod, type: object, settings: PlanSetting
 export function faultsOf(method: CachedMethod, type: object): Fault[] {
   const path = whereOf(method, type);
   const config = configOf(type);
-  const faults = method.operations.flatMap((operation) =>
-    operationFaults(operation, config).map((message) => ({
-      path: `${decoratorNames[operation.kind]} on ${path}`,
-      message,
-    })),
-  );
+  const faults = method.operations.flatMap((operation) => {
+    const at = siteOf(operation.kind, path);
+    const own = faultsIn(operation.options, operationRules[operation.kind]).map((fault) => ({
+      path: `${at}: ${fault.path}`,
+      message: fault.message,
+    }));
+    return [
+      ...own,
+      ...operationFaults(operation, config).map((message) => ({ path: at, message })),
+    ];
+  });
   return [...faults, ...methodFaults(method).map((message) => ({ path, message }))];
 }
 
 export function whereOf({ name }: CachedMethod, type: object): string {
   return `${(type as { name: string }).name}.${name}`;
+}
+
+/** `@Cacheable on ArticlesService.findOne`. */
+function siteOf(kind: OperationKind, where: string): string {
+  return `${decoratorNames[kind]} on ${where}`;
 }
 
 /** The caches an operation names: its own, else its class's. */
@@ -111,14 +124,9 @@ export function cacheNamesOf(options: OperationOptions, config: CacheConfigOptio
 function stepSettings(
   options: OperationOptions,
   { name }: CachedMethod,
-  {
-    where,
-    config,
-    settings,
-  }: { where: string; config: CacheConfigOptions; settings: PlanSettings },
-): StepSettings {
+  { config, settings }: { config: CacheConfigOptions; settings: PlanSettings },
+): Omit<StepSettings, 'where' | 'method'> {
   return {
-    where,
     methodName: name,
     cacheNames: cacheNamesOf(options, config),
     cacheResolver: options.cacheResolver ?? config.cacheResolver,

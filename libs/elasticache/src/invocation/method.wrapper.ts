@@ -64,11 +64,13 @@ function methodOf(
       'standard decorators are not supported: set experimentalDecorators and emitDecoratorMetadata in tsconfig.json',
     );
   }
-  if (key === undefined)
-    throw misuse(decorator, 'decorates methods, not classes: see @CacheConfig');
+  if (key === undefined) {
+    throw misuse(`${decorator} on ${ownerOf(target)}`, 'decorates methods: see @CacheConfig');
+  }
   const where = `${decorator} on ${ownerOf(target)}.${String(key)}`;
-  if (typeof target === 'function')
+  if (typeof target === 'function') {
     throw misuse(where, 'a static method has no instance to inject into');
+  }
   if (typeof descriptor?.value !== 'function') {
     throw misuse(where, 'only methods can be cached: not accessors, properties or arrow functions');
   }

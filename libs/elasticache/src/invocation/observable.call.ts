@@ -1,4 +1,4 @@
-import { Observable, type Subscriber, type Subscription } from 'rxjs';
+import { Observable, Subject, type Subscriber, takeUntil } from 'rxjs';
 
 import type { Flight, Loaded } from '../cache/in.flight.js';
 import type { Outcome } from '../cache/read.through.js';
@@ -18,17 +18,28 @@ const ABANDONED = Symbol('abandoned');
 export function observableCall(plan: MethodPlan, call: Call): Observable<unknown> {
   return new Observable((subscriber) => {
     const source = new Source(plan, call, subscriber);
-    runCall(plan, call, (flight) => source.run(flight)).then(
-      (outcome) => {
-        if (!outcome.own) replay(plan, outcome, subscriber);
-        subscriber.complete();
-      },
-      (error: unknown) => {
-        if (error !== ABANDONED) subscriber.error(error);
-      },
+    deliver(
+      plan,
+      runCall(plan, call, (flight) => source.run(flight)),
+      subscriber,
     );
     return () => source.leave();
   });
+}
+
+function deliver(
+  plan: MethodPlan,
+  outcome: Promise<Outcome>,
+  subscriber: Subscriber<unknown>,
+): void {
+  outcome
+    .then((came) => {
+      if (!came.own) replay(plan, came, subscriber);
+      subscriber.complete();
+    })
+    .catch((error: unknown) => {
+      if (error !== ABANDONED) subscriber.error(error);
+    });
 }
 
 function replay({ revive }: MethodPlan, { value, emissions }: Outcome, to: Subscriber<unknown>) {
@@ -37,10 +48,12 @@ function replay({ revive }: MethodPlan, { value, emissions }: Outcome, to: Subsc
 
 /** The method's own Observable, run at most once, between its subscriber and the cache. */
 class Source {
-  private subscription: Subscription | undefined;
+  /** Stops the source also where it emits while it is being subscribed to. */
+  private readonly stop = new Subject<void>();
   private flight: Flight | undefined;
   private abandon: ((reason: symbol) => void) | undefined;
   private isLeft = false;
+  private isComplete = false;
   private emissions: unknown[] = [];
   private count = 0;
 
@@ -57,7 +70,7 @@ class Source {
       this.abandon = reject;
       const { self, args } = this.call;
       const observable = this.plan.method.original.apply(self, [...args]) as Observable<unknown>;
-      this.subscription = observable.subscribe({
+      observable.pipe(takeUntil(this.stop)).subscribe({
         next: (emission) => this.pass(emission),
         error: reject,
         complete: () => resolve(this.loaded()),
@@ -65,27 +78,39 @@ class Source {
     });
   }
 
-  /** The subscriber is gone: so is the source, unless others wait for what it brings. */
+  /**
+   * The subscriber is gone: so is the source, unless others wait for what it brings. It has until
+   * the end of the turn: `firstValueFrom` leaves between the only emission and the completion.
+   */
   leave(): void {
     this.isLeft = true;
-    if (this.flight?.hasJoiners) return;
-    this.subscription?.unsubscribe();
+    queueMicrotask(() => this.abandonUnlessNeeded());
+  }
+
+  private abandonUnlessNeeded(): void {
+    if (this.isComplete || this.flight?.hasJoiners) return;
+    this.flight?.land(undefined); // over at once: nobody may join what brings nothing
     this.abandon?.(ABANDONED);
+    this.stop.next();
   }
 
   private pass(emission: unknown): void {
     if (++this.count <= this.plan.maxEmissions) this.emissions.push(this.snapshot(emission));
     else this.emissions = [];
     this.subscriber.next(emission);
+    // A source that never yields the turn would otherwise emit for ever to nobody.
+    if (this.isLeft && this.count > this.plan.maxEmissions) this.abandonUnlessNeeded();
   }
 
   /** The value as it was emitted: the subscriber may change it before the source completes. */
   private snapshot(emission: unknown): unknown {
-    const [cache] = this.plan.cacheables[0]?.caches(this.call) ?? [];
+    const [step] = [...this.plan.cacheables, ...this.plan.puts];
+    const [cache] = step?.caches(this.call) ?? [];
     return cache === undefined ? emission : cache.copyForJoiner(emission);
   }
 
   private loaded(): Loaded {
+    this.isComplete = true;
     if (this.count > this.plan.maxEmissions) return { value: undefined, unshared: true };
     const { emissions } = this;
     return this.count === 1 ? { value: emissions[0] } : { value: emissions, emissions: true };

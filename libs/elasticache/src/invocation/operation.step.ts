@@ -1,5 +1,6 @@
 import type { Loaded } from '../cache/in.flight.js';
-import type { KeepOptions, NamedCache } from '../cache/named.cache.js';
+import type { KeepOptions } from '../cache/entry.maker.js';
+import type { NamedCache } from '../cache/named.cache.js';
 import { CacheError, evaluated } from '../errors/cache.errors.js';
 import { Glob, globOf } from '../key/glob.js';
 import { defaultKey, encodeKey, type Key } from '../key/key.encoding.js';
@@ -24,8 +25,10 @@ export interface Call {
 
 /** What an operation needs beside its own options, from its class and its application. */
 export interface StepSettings {
-  /** `ArticlesService.findOne`. */
+  /** `@Cacheable on ArticlesService.findOne`, for messages. */
   readonly where: string;
+  /** `ArticlesService.findOne`, for reports. */
+  readonly method: string;
   readonly methodName: string;
   readonly cacheNames: readonly string[];
   readonly cacheResolver: CacheResolver | undefined;
@@ -43,6 +46,7 @@ export type Evicted = { readonly text: string } | Glob | 'everything';
  */
 export class Step<K extends OperationKind = OperationKind> {
   readonly where: string;
+  readonly method: string;
   private readonly fixedCaches: readonly NamedCache[] | undefined;
   private readonly plainKeep: KeepOptions;
 
@@ -52,7 +56,8 @@ export class Step<K extends OperationKind = OperationKind> {
     private readonly settings: StepSettings,
   ) {
     this.where = settings.where;
-    this.plainKeep = { method: settings.where };
+    this.method = settings.method;
+    this.plainKeep = { method: settings.method };
     if (settings.cacheResolver === undefined) {
       this.fixedCaches = settings.cacheNames.map(settings.cacheNamed);
     }
@@ -92,15 +97,16 @@ export class Step<K extends OperationKind = OperationKind> {
     return this.encode(this.evaluate('key', () => this.ofResult(key, call, result)));
   }
 
-  /** The encoded keys of a batch, one per element. */
-  texts(call: Call, elements: readonly unknown[]): string[] {
+  /** The encoded keys of a batch, one per element; `elements` are the calls as each element's options see them. */
+  texts(call: Call, elements: readonly Call[]): string[] {
     const { keys } = this.options as CacheableManyOptions;
-    const named = keys && this.evaluate('keys', () => keys.apply(call.self, [...call.args]));
-    if (named !== undefined && (!Array.isArray(named) || named.length !== elements.length)) {
+    if (keys === undefined) return elements.map((element) => this.elementText(element));
+    const named = this.evaluate('keys', () => keys.apply(call.self, [...call.args]));
+    if (!Array.isArray(named) || named.length !== elements.length) {
       const problem = `must answer with an array of ${elements.length} keys, one per element`;
       throw this.wrongValue('keys', problem);
     }
-    return (named ?? elements).map((key) => this.encode(key));
+    return named.map((key) => this.encode(key));
   }
 
   /** How a result of this call is stored. */
@@ -155,6 +161,12 @@ export class Step<K extends OperationKind = OperationKind> {
     );
   }
 
+  /** By itself an element is its own key, whatever the other arguments. */
+  private elementText(element: Call): string {
+    const hasGenerator = this.settings.keyGenerator !== undefined;
+    return hasGenerator ? this.keyText(undefined, element) : this.encode(element.args[0]);
+  }
+
   private encode(key: unknown): string {
     return encodeKey(key, this.where);
   }
@@ -163,7 +175,8 @@ export class Step<K extends OperationKind = OperationKind> {
     const { cacheResolver, cacheNames, methodName, cacheNamed } = this.settings;
     const context = { kind: this.kind, target: self, methodName, args, cacheNames };
     const names = this.evaluate('cacheResolver', () => cacheResolver!(context));
-    if (names.length === 0) throw new CacheError('CACHE_NAMES_EMPTY', { where: this.where });
+    if (!Array.isArray(names) || names.length === 0)
+      throw new CacheError('CACHE_NAMES_EMPTY', { where: this.where });
     return [...new Set(names)].map(cacheNamed);
   }
 

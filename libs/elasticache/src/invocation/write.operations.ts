@@ -1,5 +1,6 @@
 import type { Loaded } from '../cache/in.flight.js';
-import type { KeepOptions, NamedCache } from '../cache/named.cache.js';
+import type { KeepOptions } from '../cache/entry.maker.js';
+import type { NamedCache } from '../cache/named.cache.js';
 import { CacheError } from '../errors/cache.errors.js';
 import { Glob } from '../key/glob.js';
 import type { Call, Evicted, Step } from './operation.step.js';
@@ -34,7 +35,7 @@ export async function settle(runs: readonly Promise<unknown>[]): Promise<void> {
 export function store(puts: readonly Put[], loaded: Loaded): Promise<void> {
   return settle(
     puts.flatMap(({ caches, text, options }) =>
-      caches.map((cache) => cache.putResult(text, loaded, options)),
+      caches.map((cache) => cache.writes.putResult(text, loaded, options)),
     ),
   );
 }
@@ -47,7 +48,7 @@ function pendingEvict(step: Step<'evict'>, call: Call): PendingEvict {
       step.appliesTo(call, result) ? (known ?? step.evictedBy(call, result)) : undefined,
     );
     if (evicted === undefined) return;
-    await settle(caches.map((cache) => evict(cache, evicted, step.where)));
+    await settle(caches.map((cache) => evict(cache, evicted, step.method)));
   };
 }
 
@@ -65,15 +66,15 @@ function pendingPut(step: Step<'put'>, call: Call): PendingPut {
   };
 }
 
-function evict(cache: NamedCache, evicted: Evicted, where: string): Promise<unknown> {
-  if (evicted === 'everything') return cache.evictMatching(undefined, where);
-  if (evicted instanceof Glob) return cache.evictMatching(evicted, where);
-  return cache.evict([evicted.text], where);
+function evict(cache: NamedCache, evicted: Evicted, method: string): Promise<unknown> {
+  if (evicted === 'everything') return cache.evictions.evictMatching(undefined, method);
+  if (evicted instanceof Glob) return cache.evictions.evictMatching(evicted, method);
+  return cache.evictions.evict([evicted.text], method);
 }
 
 /** After the method, an option function that fails is reported; it costs neither the value nor the other operations. */
 function reporting<T>(
-  { kind, where }: Pick<Step, 'kind' | 'where'>,
+  { kind, method }: Pick<Step, 'kind' | 'method'>,
   [cache]: readonly NamedCache[],
   evaluate: () => T,
 ): T | undefined {
@@ -81,7 +82,7 @@ function reporting<T>(
     return evaluate();
   } catch (error) {
     if (!(error instanceof CacheError)) throw error;
-    cache?.failed(error, kind === 'evict' ? 'evict' : 'put', { method: where });
+    cache?.recorder.failed(error, { operation: kind === 'evict' ? 'evict' : 'put', method });
     return undefined;
   }
 }

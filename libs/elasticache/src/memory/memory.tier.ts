@@ -133,5 +133,5 @@ export const noMemory: MemoryTier = {
 };
 
 function sizeOf(slot: Slot, text: string): number {
-  return Math.max(1, approximateBytes(slot.value) + 2 * text.length);
+  return Math.ceil(approximateBytes(slot.value)) + 2 * text.length;
 }

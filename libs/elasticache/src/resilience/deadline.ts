@@ -1,5 +1,8 @@
 import type { Clock } from '../time/clock.js';
 
+/** Node fires a longer one at once; the sweep finds nobody's time over and arms the next. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
+
 interface Waiter {
   readonly at: number;
   /** Undefined once the work has settled. */
@@ -50,7 +53,7 @@ export class Deadline {
   }
 
   private arm(delayMs: number): void {
-    this.timer = setTimeout(() => this.sweep(), delayMs);
+    this.timer = setTimeout(() => this.sweep(), Math.min(delayMs, LONGEST_TIMER_MS));
     this.timer.unref();
   }
 

@@ -1,6 +1,7 @@
 import type { EntryCodec } from '../codec/entry.codec.js';
 import type { PipelineReply, RedisClient } from '../connection/redis.client.js';
 import type { RedisConnection } from '../connection/redis.connection.js';
+import type { Entry } from '../entry/cache.entry.js';
 import {
   type CacheError,
   CacheSerializationError,
@@ -35,46 +36,54 @@ export class RedisStore implements CacheStore {
     const bytes = await this.exchange((client) =>
       idleMs === undefined ? client.getBuffer(key) : getAndTouch(client, key, idleMs),
     );
-    return bytes === null ? undefined : this.decode(text, bytes);
+    if (bytes === null) return undefined;
+    const found = await this.decode(bytes);
+    if (found instanceof CacheSerializationError) await this.discard([text]);
+    return found;
   }
 
   async getMany(texts: readonly string[]): Promise<Found[]> {
     if (texts.length === 0) return [];
     const keys = texts.map((text) => this.parts.layout.entry(text));
     const found = await this.exchange((client) => this.fetchMany(client, keys));
-    const entries: Found[] = [];
-    for (const [i, bytes] of found.entries()) {
-      entries.push(bytes === null ? undefined : await this.decode(texts[i]!, bytes));
-    }
+    const entries = await Promise.all(
+      found.map((bytes) => (bytes ? this.decode(bytes) : undefined)),
+    );
+    await this.discard(texts.filter((_, i) => entries[i] instanceof CacheSerializationError));
     return entries;
   }
 
   async set(write: StoreWrite): Promise<boolean> {
     const bytes = await this.encode(write);
-    if (!write.wanted()) return false;
     const key = this.parts.layout.entry(write.text);
-    await this.exchange((client) => client.set(key, bytes, 'PX', this.life(write)));
-    return true;
+    return this.store(async (client) => {
+      if (!write.wanted()) return false;
+      await client.set(key, bytes, 'PX', this.life(write));
+      return true;
+    });
   }
 
   async setMany(writes: readonly StoreWrite[]): Promise<(boolean | CacheSerializationError)[]> {
     const encoded = await Promise.all(writes.map((write) => this.tryEncode(write)));
-    const commands: (string | Buffer | number)[][] = [];
-    const outcomes = writes.map((write, i) => {
-      const bytes = encoded[i]!;
-      if (bytes instanceof CacheSerializationError) return bytes;
-      if (!write.wanted()) return false;
-      commands.push(['set', this.parts.layout.entry(write.text), bytes, 'PX', this.life(write)]);
-      return true;
+    if (!encoded.some(Buffer.isBuffer)) return encoded as CacheSerializationError[];
+    return this.store(async (client) => {
+      const commands: (string | Buffer | number)[][] = [];
+      const outcomes = writes.map((write, i) => {
+        const bytes = encoded[i]!;
+        if (bytes instanceof CacheSerializationError) return bytes;
+        if (!write.wanted()) return false;
+        commands.push(['set', this.parts.layout.entry(write.text), bytes, 'PX', this.life(write)]);
+        return true;
+      });
+      if (commands.length > 0) await pipelined(client, commands);
+      return outcomes;
     });
-    if (commands.length > 0) await this.exchange((client) => pipelined(client, commands));
-    return outcomes;
   }
 
   async setIfAbsent(write: StoreWrite): Promise<Found> {
     const bytes = await this.encode(write);
     const key = this.parts.layout.entry(write.text);
-    const stored = await this.exchange((client) =>
+    const stored = await this.store((client) =>
       client.callBuffer('SET', key, bytes, 'PX', this.life(write), 'NX'),
     );
     if (stored !== null) return undefined;
@@ -109,7 +118,7 @@ export class RedisStore implements CacheStore {
   }
 
   private life({ ttlMs }: StoreWrite): number {
-    return Math.min(ttlMs, this.parts.idleMs ?? ttlMs);
+    return Math.ceil(Math.min(ttlMs, this.parts.idleMs ?? ttlMs));
   }
 
   private encode({ entry }: StoreWrite): Buffer | Promise<Buffer> {
@@ -125,27 +134,47 @@ export class RedisStore implements CacheStore {
     }
   }
 
-  private async decode(text: string, bytes: Buffer): Promise<Found> {
+  private async decode(bytes: Buffer): Promise<Entry | CacheSerializationError> {
     try {
       return await this.parts.codec.decode(bytes, this.where);
     } catch (error) {
-      if (!(error instanceof CacheSerializationError)) throw error;
-      await this.delete([text]);
-      return error;
+      if (error instanceof CacheSerializationError) return error;
+      throw error;
     }
+  }
+
+  /** Removes what could not be read. That error is told; if this fails, the next read tries again. */
+  private async discard(texts: readonly string[]): Promise<void> {
+    await this.delete(texts).catch(() => undefined);
   }
 
   private get where(): string {
     return `cache '${this.parts.cache}'`;
   }
 
-  private exchange<T>(send: (client: RedisClient) => Promise<T>): Promise<T> {
+  /**
+   * An exchange that is called off when its time is over before there was a connection: a value that
+   * is stored late could bring back one that was evicted meanwhile. An eviction may come late.
+   */
+  private store<T>(send: (client: RedisClient) => Promise<T>): Promise<T> {
+    let isLate = false;
+    const sendInTime = async (client: RedisClient) => {
+      if (isLate) throw new Error('too late to be sent');
+      return send(client);
+    };
+    return this.exchange(sendInTime, () => (isLate = true));
+  }
+
+  private exchange<T>(
+    send: (client: RedisClient) => Promise<T>,
+    onExpiry?: () => void,
+  ): Promise<T> {
     const { connection, deadline } = this.parts;
-    return deadline.bound(
-      connection.exchange(send),
-      () => new CacheTimeoutError('CACHE_TIMEOUT', { where: this.where, ms: deadline.ms }),
-      (error) => this.unavailable(error),
-    );
+    const expired = () => {
+      onExpiry?.();
+      return new CacheTimeoutError('CACHE_TIMEOUT', { where: this.where, ms: deadline.ms });
+    };
+    return deadline.bound(connection.exchange(send), expired, (error) => this.unavailable(error));
   }
 
   private unavailable(error: unknown): CacheError {
@@ -161,7 +190,7 @@ export class RedisStore implements CacheStore {
 }
 
 async function getAndTouch(client: RedisClient, key: string, idleMs: number) {
-  return (await client.callBuffer('GETEX', key, 'PX', idleMs)) as Buffer | null;
+  return (await client.callBuffer('GETEX', key, 'PX', Math.ceil(idleMs))) as Buffer | null;
 }
 
 async function scan(client: RedisClient, cursor: string, pattern: string) {

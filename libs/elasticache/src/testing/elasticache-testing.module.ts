@@ -6,20 +6,31 @@ import { ELASTICACHE_CLOCK } from '../elasticache.tokens.js';
 import { FakeClock } from './fake.clock.js';
 
 /**
- * The module for tests of an application.
+ * The module for tests of an application: no server, and time that the test moves.
  *
  * @example
  * Test.createTestingModule({ imports: [ElastiCacheTestingModule.disabled()], providers: [ArticlesService] })
  */
 @Module({})
 export class ElastiCacheTestingModule {
-  /** Caches that live in memory alone, by a {@link FakeClock} that the test moves. No jitter unless asked for. */
+  /**
+   * Caches that live in memory alone, by a {@link FakeClock} that the test moves. No jitter unless asked for.
+   *
+   * @throws CacheConfigurationError when the application starts, with every fault of the options
+   * @example
+   * Test.createTestingModule({ imports: [ElastiCacheTestingModule.forRoot()], providers: [ArticlesService] })
+   */
   static forRoot(options: Omit<ElastiCacheModuleOptions, 'connection'> = {}): DynamicModule {
     const defaults = { jitter: 0, ...options.defaults };
     return testingModule({ ...options, defaults, connection: undefined });
   }
 
-  /** Decorated methods run as if not annotated; the caches named here can be injected, and keep nothing. */
+  /**
+   * Decorated methods run as if not annotated; the caches named here can be injected, and keep nothing.
+   *
+   * @example
+   * imports: [ElastiCacheTestingModule.disabled('users')] // for a provider with `@InjectCache('users')`
+   */
   static disabled(...caches: readonly string[]): DynamicModule {
     const named = Object.fromEntries(caches.map((name) => [name, {}]));
     return testingModule({ enabled: false, caches: named });

@@ -9,6 +9,14 @@ export function parseDuration(duration: unknown): number | undefined {
   return typeof value === 'number' && Number.isFinite(value) && value > 0 ? value : undefined;
 }
 
+export function isDuration(value: unknown): value is Duration {
+  return parseDuration(value) !== undefined;
+}
+
+/** What a duration has to be, for messages. */
+export const aDuration =
+  "a positive duration: milliseconds, or text such as '250ms', '60s', '5m', '1h'";
+
 function parseText(text: string): number | undefined {
   return text.length > 0 && text.length <= 100 ? ms(text as StringValue) : undefined;
 }

@@ -1,0 +1,12 @@
+import { Module } from '@nestjs/common';
+import { UsersModule } from '../users/users.module.js';
+import { ArticlesController } from './articles.controller.js';
+import { ArticlesRepository } from './articles.repository.js';
+import { ArticlesService } from './articles.service.js';
+
+@Module({
+  imports: [UsersModule],
+  controllers: [ArticlesController],
+  providers: [ArticlesRepository, ArticlesService],
+})
+export class ArticlesModule {}

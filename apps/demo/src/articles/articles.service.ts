@@ -1,0 +1,63 @@
+import { BadRequestException, Injectable, NotFoundException } from '@nestjs/common';
+import { Cacheable, CacheEvict, CachePut, fromResult } from 'nestjs-elasticache';
+import { UsersService } from '../users/users.service.js';
+import type { Article, ArticleSummary } from './article.js';
+import { ArticlesRepository } from './articles.repository.js';
+import type { CreateArticleDto } from './dto/create-article.dto.js';
+import type { UpdateArticleDto } from './dto/update-article.dto.js';
+
+/** Any write may move an article within any list, and change how often a tag is used. */
+const EvictListings = () => CacheEvict(['articleLists', 'tags'], { allEntries: true });
+
+@Injectable()
+export class ArticlesService {
+  constructor(
+    private readonly articles: ArticlesRepository,
+    private readonly users: UsersService,
+  ) {}
+
+  @Cacheable('articleLists')
+  async list(skip: number, limit: number): Promise<ArticleSummary[]> {
+    return this.articles.list(skip, limit);
+  }
+
+  @Cacheable('articles', { key: (id: number) => id })
+  async findOne(id: number): Promise<Article> {
+    return this.articles.find(id).then((article) => article ?? unknown(id));
+  }
+
+  /** The new article is cached at once, under the id the database gave it. */
+  @CachePut('articles', { key: fromResult((article: Article) => article.id) })
+  @EvictListings()
+  async create(draft: CreateArticleDto): Promise<Article> {
+    const [author] = await this.users.findMany([draft.authorId]);
+    if (!author) throw new BadRequestException(`authorId: there is no user ${draft.authorId}.`);
+    return this.articles.create(draft);
+  }
+
+  @CacheEvict('articles', { key: (id: number) => id })
+  @EvictListings()
+  async update(id: number, changes: UpdateArticleDto): Promise<Article> {
+    return (await this.articles.update(id, changes)) ?? unknown(id);
+  }
+
+  @CacheEvict('articles', { key: (id: number) => id })
+  @EvictListings()
+  async remove(id: number): Promise<void> {
+    if (!(await this.articles.remove(id))) unknown(id);
+  }
+
+  /** Authors come from the users' cache, all in one look: a user who changes is changed everywhere. */
+  async withAuthors<T extends { authorId: number }>(articles: T[]) {
+    const ids = [...new Set(articles.map(({ authorId }) => authorId))];
+    const users = new Map((await this.users.findMany(ids)).map((user) => [user?.id, user]));
+    return articles.map(({ authorId, ...article }) => {
+      const author = { id: authorId, name: users.get(authorId)?.name ?? '' };
+      return { ...article, author };
+    });
+  }
+}
+
+function unknown(id: number): never {
+  throw new NotFoundException(`There is no article ${id}.`);
+}

@@ -1,0 +1,55 @@
+import type { CacheManager } from 'nestjs-elasticache';
+import type { QueryCounter } from '../database/query.counter.js';
+
+const REQUEST_TIMEOUT_MS = 10_000;
+const COLUMNS = [34, 8, 11, 6, 8, 9];
+
+export interface Sights {
+  readonly url: string;
+  readonly caches: CacheManager;
+  readonly queries: QueryCounter;
+}
+
+/** Makes requests and prints what each of them cost. */
+export class Guide {
+  constructor(private readonly sights: Sights) {}
+
+  say(...lines: string[]): void {
+    console.log(['', ...lines].join('\n'));
+  }
+
+  header(): void {
+    row(['request', 'status', 'time', 'hits', 'misses', 'queries']);
+    row(COLUMNS.map((width) => '-'.repeat(width - 2)));
+  }
+
+  async request(method: string, path: string, body?: object): Promise<void> {
+    const before = this.counts();
+    const start = performance.now();
+    const response = await fetch(this.sights.url + path, {
+      method,
+      signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS),
+      ...(body && {
+        body: JSON.stringify(body),
+        headers: { 'content-type': 'application/json' },
+      }),
+    });
+    await response.arrayBuffer();
+    const elapsed = `${(performance.now() - start).toFixed(1)} ms`;
+    const after = this.counts();
+    const costs = after.map((count, i) => `${count - before[i]!}`);
+    row([`${method} ${path}`, `${response.status}`, elapsed, ...costs]);
+    if (!response.ok) throw new Error(`${method} ${path} answered ${response.status}.`);
+  }
+
+  /** Hits, misses and database queries so far. */
+  private counts(): number[] {
+    const stats = Object.values(this.sights.caches.stats());
+    const sum = (name: 'hits' | 'misses') => stats.reduce((total, cache) => total + cache[name], 0);
+    return [sum('hits'), sum('misses'), this.sights.queries.count];
+  }
+}
+
+function row(cells: string[]): void {
+  console.log('  ' + cells.map((cell, i) => cell.padEnd(COLUMNS[i]!)).join(''));
+}

@@ -1,0 +1,107 @@
+/**
+ * Everyone in a process of its own; one round of everyone after the other, each in turn the first,
+ * so that what disturbs the machine disturbs all. A ratio is the floor's time by a contender's in
+ * the same round, and the median of those is the result: 0.5 takes twice as long as the floor.
+ */
+import { type ChildProcess, fork } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import type { Report, Round, RoundRequest } from './contender.process.js';
+import type { Case, Contender, Question } from './question.js';
+
+const ROUNDS = 15;
+const ROUND_MS = 100;
+/** Not counted: the compiler is at work. */
+const WARM_UP_MS = 400;
+
+export interface Result {
+  readonly contender: Contender;
+  readonly outcome: { readonly notRunning: string } | readonly CaseResult[];
+}
+
+export interface CaseResult {
+  readonly load: Case;
+  readonly rounds: readonly Round[];
+}
+
+/** @throws where a contender brings a wrong value, misses, or is no peer and does not start */
+export async function measure(
+  question: Question,
+  { file, redisUrl }: { file: string; redisUrl: string },
+): Promise<Result[]> {
+  const processes = question.contenders.map(
+    // Redis has sixteen databases.
+    (contender, i) => new ContenderProcess(contender, [file, contender.name, `${redisUrl}/${i}`]),
+  );
+  try {
+    for (const one of processes) await one.ready();
+    const running = processes.filter(({ notRunning }) => notRunning === undefined);
+    for (const load of question.cases) await measureCase(load, running);
+    return processes.map(({ contender, notRunning, results }) => ({
+      contender,
+      outcome: notRunning === undefined ? results : { notRunning },
+    }));
+  } finally {
+    for (const one of processes) one.end();
+  }
+}
+
+async function measureCase(load: Case, running: readonly ContenderProcess[]): Promise<void> {
+  for (const one of running) await one.round({ load, ms: WARM_UP_MS });
+  const rounds = running.map((): Round[] => []);
+  for (let n = 0; n < ROUNDS; n++) {
+    for (let i = 0; i < running.length; i++) {
+      const turn = (n + i) % running.length;
+      rounds[turn]!.push(await running[turn]!.round({ load, ms: ROUND_MS }));
+    }
+  }
+  running.forEach((one, i) => one.results.push({ load, rounds: rounds[i]! }));
+}
+
+class ContenderProcess {
+  readonly results: CaseResult[] = [];
+  notRunning: string | undefined;
+  private readonly child: ChildProcess;
+  private readonly started: Promise<Report>;
+
+  constructor(
+    readonly contender: Contender,
+    args: string[],
+  ) {
+    this.child = fork(fileURLToPath(new URL('./contender.process.js', import.meta.url)), args);
+    this.started = this.answer();
+    this.started.catch(() => undefined); // told when it is waited for
+  }
+
+  async ready(): Promise<void> {
+    const answer = await this.started;
+    if (!('failed' in answer)) return;
+    if (this.contender.peer === undefined) throw this.failure(answer.failed);
+    this.notRunning = answer.failed;
+  }
+
+  async round(request: RoundRequest): Promise<Round> {
+    this.child.send(request);
+    const answer = await this.answer();
+    if ('wall' in answer) return answer;
+    throw this.failure('failed' in answer ? answer.failed : 'it lost count');
+  }
+
+  end(): void {
+    this.child.kill();
+  }
+
+  private answer(): Promise<Report> {
+    return new Promise((resolve, reject) => {
+      const exited = () => reject(this.failure('its process ended'));
+      this.child.once('exit', exited);
+      this.child.once('message', (report) => {
+        this.child.off('exit', exited);
+        resolve(report as Report);
+      });
+    });
+  }
+
+  private failure(problem: string): Error {
+    return new Error(`${this.contender.name}: ${problem}`);
+  }
+}

@@ -1,0 +1,86 @@
+import { CacheError, evaluated } from '../errors/cache.errors.js';
+import type { StoreWrite } from '../store/cache.store.js';
+import type { Clock } from '../time/clock.js';
+import { type Duration, parseDuration } from '../time/duration.js';
+import { type Random, shortened } from '../time/jitter.js';
+import type { CachePolicy } from './cache.policy.js';
+import type { Loaded, Slot } from './in.flight.js';
+
+/** How one write differs from what the cache does by itself. */
+export interface KeepOptions {
+  readonly ttl?: ((loaded: Loaded) => Duration | undefined) | undefined;
+  readonly unless?: ((loaded: Loaded) => boolean) | undefined;
+  /** The decorated method, for error reports. */
+  readonly method?: string | undefined;
+}
+
+/** A value on its way into the tiers: its key, and the slot it entered before the value was made. */
+export interface Keep {
+  readonly text: string;
+  readonly slot: Slot;
+  readonly loaded: Loaded;
+  readonly options: KeepOptions;
+}
+
+export interface EntryMakerParts {
+  readonly policy: CachePolicy;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** Names the cache in errors. */
+  readonly where: string;
+}
+
+/** Decides whether a value becomes an entry, and for how long. */
+export class EntryMaker {
+  constructor(private readonly parts: EntryMakerParts) {}
+
+  /** Whether the cache keeps no null and undefined, and this is one. */
+  refuses(value: unknown): boolean {
+    return this.parts.policy.nulls === 'refused' && isNull(value);
+  }
+
+  /**
+   * The entry to be written, or undefined for what is not to be stored.
+   *
+   * @throws CacheError where a function of the application fails
+   */
+  make({ text, slot, loaded, options }: Keep): StoreWrite | undefined {
+    if (loaded.unshared || this.refuses(loaded.value) || this.isRuledOut(loaded, options)) {
+      return undefined;
+    }
+    const { policy, clock, random } = this.parts;
+    const ttlMs = shortened(this.lifetimeMs(text, loaded, options), policy.jitter, random);
+    const createdAt = clock.now();
+    const { value, emissions } = loaded;
+    const entry = { value, createdAt, expiresAt: createdAt + ttlMs };
+    return {
+      text,
+      ttlMs,
+      entry: emissions ? { ...entry, emissions } : entry,
+      wanted: () => slot.valid,
+    };
+  }
+
+  private isRuledOut(loaded: Loaded, { unless, method = this.parts.where }: KeepOptions): boolean {
+    return unless !== undefined && evaluated(method, 'unless', () => unless(loaded));
+  }
+
+  private lifetimeMs(text: string, loaded: Loaded, options: KeepOptions): number {
+    const { value } = loaded;
+    const { nulls, ttl } = this.parts.policy;
+    if (isNull(value) && typeof nulls === 'number') return nulls;
+    const where = options.method ?? this.parts.where;
+    const chosen = evaluated(where, 'ttl', () => {
+      const own = options.ttl?.(loaded);
+      return own ?? (typeof ttl === 'function' ? ttl({ key: text, value }) : ttl);
+    });
+    const ttlMs = parseDuration(chosen);
+    if (ttlMs !== undefined) return ttlMs;
+    const problem = 'answered with something that is not a positive duration';
+    throw new CacheError('CACHE_OPTION_VALUE', { where, option: 'ttl', problem });
+  }
+}
+
+function isNull(value: unknown): value is null | undefined {
+  return value === null || value === undefined;
+}

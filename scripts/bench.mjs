@@ -1,0 +1,13 @@
+/** `npm run bench`: what the built package costs, beside its peers. `npm run bench -- memory-hit` asks one question. */
+import { install } from './install.mjs';
+import { ensureRedis } from './redis.mjs';
+import { run, script } from './run.mjs';
+
+await script(async () => {
+  await install();
+  const env = await ensureRedis();
+  for (const project of ['libs/elasticache/tsconfig.build.json', 'bench/tsconfig.json']) {
+    await run(process.execPath, ['node_modules/typescript/bin/tsc', '-p', project]);
+  }
+  await run(process.execPath, ['bench/dist/bench/main.js', ...process.argv.slice(2)], env);
+});

@@ -1,0 +1,72 @@
+/** The demo on a free loopback port, with a small database of its own. */
+import { Test } from '@nestjs/testing';
+import { CacheManager } from 'nestjs-elasticache';
+import { AppModule } from '../../../apps/demo/src/app.module.js';
+import { configure } from '../../../apps/demo/src/application.js';
+import { Environment, readEnvironment } from '../../../apps/demo/src/config/environment.js';
+import {
+  DATABASE,
+  DatabaseConnection,
+  type Database,
+} from '../../../apps/demo/src/database/database.js';
+import { QueryCounter } from '../../../apps/demo/src/database/query.counter.js';
+
+export const ARTICLES = 60;
+export const USERS = 9;
+/** For hooks: PGlite takes seconds to start on a busy machine. */
+export const START_TIMEOUT_MS = 60_000;
+
+export interface Answer {
+  readonly status: number;
+  readonly text: string;
+  /** How many database queries it took. */
+  readonly queries: number;
+  readonly body: any;
+}
+
+export interface Demo {
+  readonly database: Database;
+  readonly caches: CacheManager;
+  /** Closes the database under the running application. */
+  loseDatabase(): Promise<void>;
+  get(path: string): Promise<Answer>;
+  send(method: 'POST' | 'PUT' | 'DELETE', path: string, body?: unknown): Promise<Answer>;
+  close(): Promise<void>;
+}
+
+export async function startDemo(variables: Record<string, string> = {}): Promise<Demo> {
+  const size = { SEED_ARTICLES: `${ARTICLES}`, SEED_USERS: `${USERS}` };
+  const testing = await Test.createTestingModule({ imports: [AppModule] })
+    .overrideProvider(Environment)
+    .useValue(readEnvironment({ ...size, ...variables }))
+    .compile();
+  const app = testing.createNestApplication({ logger: false, forceCloseConnections: true });
+  const server = await configure(app).listen(0, '127.0.0.1');
+  const queries = app.get(QueryCounter);
+
+  async function request(method: string, path: string, body?: unknown): Promise<Answer> {
+    const before = queries.count;
+    const response = await fetch(`http://127.0.0.1:${server.address().port}${path}`, {
+      method,
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      headers: { 'content-type': 'application/json' },
+    });
+    const text = await response.text();
+    const json = response.headers.get('content-type')?.includes('json') ?? false;
+    return {
+      status: response.status,
+      text,
+      queries: queries.count - before,
+      body: json ? JSON.parse(text) : undefined,
+    };
+  }
+
+  return {
+    database: app.get<Database>(DATABASE),
+    caches: app.get(CacheManager),
+    loseDatabase: () => app.get(DatabaseConnection).onApplicationShutdown(),
+    get: (path) => request('GET', path),
+    send: request,
+    close: () => app.close(),
+  };
+}

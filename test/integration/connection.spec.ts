@@ -1,0 +1,292 @@
+import { inspect } from 'node:util';
+import { afterEach, describe, expect, it } from '@jest/globals';
+import { Test } from '@nestjs/testing';
+import { CacheManager, Cacheable, ElastiCacheModule } from 'nestjs-elasticache';
+import type { Cache, CacheError, ElastiCacheModuleOptions } from 'nestjs-elasticache';
+import { Redis } from 'ioredis';
+import { Redis as Redis5 } from 'ioredis5';
+import { Counter, onTier, recordFailures, times } from '../support/cache.application.js';
+import { startProxy, type TcpProxy } from '../support/tcp.proxy.js';
+
+class Articles extends Counter {
+  @Cacheable('articles')
+  find(id: number): Promise<number> {
+    return this.run(id);
+  }
+}
+
+const quiet = { errorHandler: () => {} };
+
+describe('The connection', () => {
+  const tier = onTier('redis');
+  const proxies: TcpProxy[] = [];
+  afterEach(() => Promise.all(proxies.splice(0).map((proxy) => proxy.stop())));
+
+  const redis = (...args: string[]) => tier.redis.command(...args);
+  const infoOf = async (section: string, name: string) =>
+    new RegExp(`${name}:(.*)`).exec(String(await redis('INFO', section)))?.[1];
+  /** The lines of CLIENT LIST of the applications' user. */
+  const clients = async () => String(await redis('CLIENT', 'LIST')).match(/.*user=app.*/g) ?? [];
+
+  /** Resolves once the cache has Redis behind it. */
+  async function untilUp(cache: Cache): Promise<void> {
+    while (!(await cache.evict('nothing'))) await new Promise(setImmediate);
+  }
+
+  /** The application's connection, by way of a proxy. */
+  async function proxied(): Promise<{ proxy: TcpProxy; connection: string }> {
+    const proxy = await startProxy(tier.redis);
+    proxies.push(proxy);
+    const url = new URL(tier.connection().connection!);
+    url.port = String(proxy.port);
+    return { proxy, connection: url.href };
+  }
+
+  const start = (options: ElastiCacheModuleOptions = {}) =>
+    tier.start(Articles, { ...quiet, ...options });
+
+  it('is not waited for: an application starts without Redis, and has it once it comes', async () => {
+    await tier.redis.kill();
+    const { service, cache, log } = await start();
+    expect([await service.find(7), await service.find(7)]).toEqual([1, 2]);
+    expect(log.filter((line) => line.includes('not available'))).toEqual([
+      expect.stringContaining('ECONNREFUSED'),
+    ]);
+    await tier.restart();
+    await untilUp(cache('articles'));
+    expect([await service.find(7), await service.find(7)]).toEqual([3, 3]);
+  });
+
+  it('is there for the first call of all where Redis is up', async () => {
+    const failures = recordFailures();
+    const { service, log } = await start({ errorHandler: failures.handle });
+    expect([await service.find(7), await service.find(7)]).toEqual([1, 1]);
+    expect([failures.seen, log]).toEqual([[], []]);
+  });
+
+  it('comes back by itself after Redis was killed and started anew; each change is logged once', async () => {
+    const { service, cache, log } = await start();
+    for (const id of [1, 2]) {
+      await service.find(id);
+      await tier.redis.kill();
+      const down = service.calls;
+      expect([await service.find(id), await service.find(id)]).toEqual([down + 1, down + 2]);
+      await tier.restart();
+      await untilUp(cache('articles'));
+      expect([await service.find(id), await service.find(id)]).toEqual([down + 3, down + 3]);
+    }
+    expect(log.filter((line) => line.includes('not available'))).toHaveLength(2);
+  });
+
+  it('that hangs costs each call no more than timeouts.store an exchange', async () => {
+    const { service, cache } = await start({ defaults: { timeouts: { store: '100ms' } } });
+    await service.find(7);
+    const articles = cache('articles');
+    const exchanges: [number, () => Promise<unknown>, unknown][] = [
+      [2, () => service.find(7), 2],
+      [2, () => Promise.all(times(50, () => service.find(7))), times(50, () => 3)],
+      [1, () => articles.get(7), undefined],
+      [1, () => articles.getMany([7, 8]), new Map()],
+      [2, () => articles.getOrLoad(7, async () => 'own'), 'own'],
+      [1, () => articles.put(7, 'other'), undefined],
+      [1, () => articles.evict(7, 8), false],
+      [1, () => articles.clear(), false],
+    ];
+    tier.redis.pause();
+    try {
+      for (const [count, call, answer] of exchanges) {
+        const begun = performance.now();
+        expect(await call()).toEqual(answer);
+        const took = performance.now() - begun;
+        expect(took).toBeGreaterThan(count * 100 - 5);
+        expect(took).toBeLessThan(count * 100 + 300);
+      }
+    } finally {
+      tier.redis.resume();
+    }
+    await untilUp(articles);
+    const [first, second] = [await service.find(9), await service.find(9)];
+    expect(second).toBe(first);
+  });
+
+  it('that is cut sends nothing a second time', async () => {
+    const { proxy, connection } = await proxied();
+    const failures = recordFailures();
+    const { cache, keyOf } = await start({
+      connection,
+      errorHandler: failures.handle,
+      defaults: { timeouts: { store: '5s' } },
+    });
+    const articles = cache('articles');
+    await articles.put('before', 1);
+    await redis('CONFIG', 'RESETSTAT');
+    proxy.hang();
+    const writes = [
+      articles.put(7, 'old'),
+      articles.putMany([[8, 'old']]),
+      articles.putIfAbsent(9, 'old'),
+    ];
+    proxy.cut();
+    proxy.resume();
+    await Promise.all(writes);
+    expect(failures.operations()).toEqual(['put', 'put', 'put']);
+    await untilUp(articles);
+    expect(await redis('EXISTS', ...[7, 8, 9].map((id) => keyOf('articles', String(id))))).toBe(0);
+    expect(await infoOf('commandstats', 'cmdstat_set')).toBeUndefined();
+  });
+
+  it('that comes late is not sent what has timed out meanwhile', async () => {
+    const { proxy, connection } = await proxied();
+    proxy.hang();
+    const failures = recordFailures();
+    const { cache, keyOf } = await start({
+      connection,
+      errorHandler: failures.handle,
+      defaults: { timeouts: { store: '30ms' } },
+    });
+    const articles = cache('articles');
+    await Promise.all([
+      articles.put(7, 'old'),
+      articles.putMany([[8, 'old']]),
+      articles.putIfAbsent(9, 'old'),
+      articles.getOrLoad(10, async () => 'old'),
+    ]);
+    expect(failures.seen.map(({ error }) => error.code)).toEqual(times(5, () => 'CACHE_TIMEOUT'));
+    proxy.resume();
+    await untilUp(articles);
+    const keys = [7, 8, 9, 10].map((id) => keyOf('articles', String(id)));
+    expect(await redis('EXISTS', ...keys)).toBe(0);
+  });
+
+  it('may be given as settings; the database is the one named', async () => {
+    const { host, port } = tier.redis;
+    const { cache } = await start({
+      connection: { host, port, username: 'app', password: 'correct-horse', db: 3 },
+    });
+    await cache('articles').put(7, 'seven');
+    expect(await cache('articles').get(7)).toBe('seven');
+    expect(await infoOf('keyspace', 'db3')).toMatch(/^keys=1,/);
+  });
+
+  it('of ours is closed with the application, down to the last one', async () => {
+    const before = (await clients()).length;
+    const { service } = await start();
+    await service.find(7);
+    expect(await clients()).toHaveLength(before + 1);
+    await tier.reset();
+    expect(await clients()).toHaveLength(before);
+  });
+
+  it.each([
+    ['6', Redis],
+    ['5.11', Redis5],
+  ])(
+    'that was handed in, a ready client of ioredis %s, is its owner’s to close',
+    async (_, Driver) => {
+      const connection = new Driver(tier.connection().connection!);
+      try {
+        const { service } = await start({ connection });
+        expect([await service.find(7), await service.find(7)]).toEqual([1, 1]);
+        await tier.reset();
+        expect(connection.status).toBe('ready');
+        expect(await connection.ping()).toBe('PONG');
+      } finally {
+        connection.disconnect();
+      }
+    },
+  );
+
+  it('that was handed in before it connected is connected', async () => {
+    const connection = new Redis(tier.connection().connection!, { lazyConnect: true });
+    try {
+      const { service } = await start({ connection });
+      expect([await service.find(7), await service.find(7)]).toEqual([1, 1]);
+    } finally {
+      connection.disconnect();
+    }
+  });
+
+  it('is not made where caching is disabled', async () => {
+    const received = () => infoOf('stats', 'total_connections_received');
+    const before = await received();
+    const { service, cache } = await start({ enabled: false });
+    expect([await service.find(7), await service.find(7)]).toEqual([1, 2]);
+    await cache('articles').put(7, 'seven');
+    expect(await cache('articles').get(7)).toBeUndefined();
+    expect(await cache('articles').clear()).toBe(true);
+    await tier.reset();
+    expect(await received()).toBe(before);
+  });
+
+  it('with a wrong password says so, and never says the password', async () => {
+    const secret = 'hunter2-and-more';
+    const { host, port } = tier.redis;
+    const ready = new Redis(port, host, { username: 'app', password: secret }).on(
+      'error',
+      () => {},
+    );
+    const connections = [
+      `redis://app:${secret}@${host}:${port}`,
+      { host, port, username: 'app', password: secret },
+      ready,
+    ];
+    try {
+      for (const connection of connections) {
+        const failures: CacheError[] = [];
+        const { service, log } = await start({
+          connection,
+          errorHandler: (error) => void failures.push(error),
+        });
+        expect([await service.find(7), await service.find(7)]).toEqual([1, 2]);
+        if (connection !== ready) expect(log.join()).toContain('WRONGPASS');
+        expect(failures.length).toBeGreaterThan(0);
+        const told = inspect([failures, log], { depth: 20, showHidden: true });
+        expect(told).not.toContain(secret);
+      }
+    } finally {
+      ready.disconnect();
+    }
+  });
+
+  it('is closed only after the writes that are under way', async () => {
+    const failures = recordFailures();
+    const { cache, keyOf } = await start({
+      errorHandler: failures.handle,
+      defaults: { timeouts: { store: '10s' } },
+    });
+    await cache('articles').put('ready', 1);
+    const value = 'x'.repeat(500_000);
+    const writes = times(40, (id) => cache('articles').put(id, value));
+    await tier.reset();
+    await Promise.all(writes);
+    expect(failures.seen).toEqual([]);
+    const keys = times(40, (id) => keyOf('articles', String(id)));
+    expect(await redis('EXISTS', ...keys)).toBe(40);
+  });
+
+  it('closed, it leaves calls without a cache and opens no other', async () => {
+    const failures = recordFailures();
+    const { service } = await start({ errorHandler: failures.handle });
+    await service.find(7);
+    await tier.reset();
+    const received = await infoOf('stats', 'total_connections_received');
+    expect([await service.find(7), await service.find(7)]).toEqual([2, 3]);
+    expect(failures.seen[0]?.error.message).toContain('closed');
+    expect(await infoOf('stats', 'total_connections_received')).toBe(received);
+  });
+
+  it('that hangs does not hold up the closing for long', async () => {
+    const imports = [ElastiCacheModule.forRoot(tier.connection())];
+    const application = await Test.createTestingModule({ imports }).compile();
+    await application.init();
+    await application.get(CacheManager).getCache('articles').put(7, 'seven');
+    tier.redis.pause();
+    try {
+      const begun = performance.now();
+      await application.close();
+      expect(performance.now() - begun).toBeLessThan(3_000);
+    } finally {
+      tier.redis.resume();
+    }
+  });
+});

@@ -1,0 +1,129 @@
+import { readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { startRedis, type RedisServer } from '../support/redis.server.js';
+import { createApplication, type FreshApplication } from './fresh.application.js';
+import { nodeOf, type Outcome } from './npm.js';
+
+const NODES = [20, 22, 24];
+const INSTALL_MS = 180_000;
+
+/** What `.` may load by itself. Neither ioredis nor class-transformer: they come when they are asked for. */
+const LOADED = [
+  '@nestjs/common',
+  '@nestjs/core',
+  'leven',
+  'lru-cache',
+  'ms',
+  'msgpackr',
+  'reflect-metadata',
+  'rxjs',
+];
+
+let redis: RedisServer;
+let app: FreshApplication;
+
+beforeAll(async () => {
+  redis = await startRedis();
+});
+afterAll(() => redis.stop());
+
+function expectCached({ code, stdout, stderr }: Outcome): void {
+  expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+  const patient = 'Caching for the patient';
+  expect(JSON.parse(stdout)).toEqual({
+    titles: [patient, patient, 'Caching for the hasty'],
+    hits: 1,
+    misses: 2,
+  });
+}
+
+async function runsOn(node: string): Promise<void> {
+  expectCached(await app.run({ node }));
+  await redis.command('FLUSHALL');
+  expectCached(await app.run({ node, env: { REDIS_URL: redis.url } }));
+  expect(await redis.keys()).toEqual(['cache:v1:global:articles:7']);
+}
+
+describe('a fresh Nest 12 application, ESM', () => {
+  beforeAll(async () => {
+    app = await createApplication('nest12-esm');
+  }, INSTALL_MS);
+  afterAll(() => app.delete());
+
+  it.each(NODES)(
+    "runs the README's code on Node %i, in memory and on Redis",
+    async (major) => runsOn(await nodeOf(major, app.directory)),
+    INSTALL_MS,
+  );
+
+  it('loads only what the package depends on', async () => {
+    const trace = ['--no-warnings', '--import', './trace.imports.mjs'];
+    const entry = ['--input-type=module', '--eval', "import 'nestjs-elasticache'"];
+    const { stdout, stderr } = await app.run({ args: [...trace, ...entry] });
+    expect(stderr).toBe('');
+    const imported = stdout.match(/(?<=^imports )(@[^/\n]+\/)?[^/\n]+/gm) ?? [];
+    expect(imported).toContain('@nestjs/common');
+    expect([...new Set(imported)].filter((name) => !LOADED.includes(name))).toEqual([]);
+  });
+
+  describe('from which ioredis is missing', () => {
+    beforeAll(() => rm(join(app.directory, 'node_modules/ioredis'), { recursive: true }));
+
+    it('works in memory', async () => {
+      expectCached(await app.run());
+    });
+
+    it('says what to install when it is given a connection', async () => {
+      const { code, stderr } = await app.run({ env: { REDIS_URL: redis.url } });
+      expect(code).toBe(1);
+      expect(stderr).toMatch(/CacheConfigurationError: .*npm i ioredis/);
+    });
+  });
+});
+
+describe('a fresh Nest 11 application, CommonJS', () => {
+  beforeAll(async () => {
+    app = await createApplication('nest11-commonjs');
+  }, INSTALL_MS);
+  afterAll(() => app.delete());
+
+  it('is CommonJS', async () => {
+    expect(await readFile(join(app.directory, 'dist/main.js'), 'utf8')).toMatch(
+      /require\("nestjs-elasticache"\)/,
+    );
+  });
+
+  it.each(NODES)(
+    "runs the README's code on Node %i, in memory and on Redis",
+    async (major) => runsOn(await nodeOf(major, app.directory)),
+    INSTALL_MS,
+  );
+
+  describe('tested with Jest', () => {
+    const jest = (node: string, ...args: string[]) =>
+      app.run({ node, args: ['node_modules/.bin/jest', ...args], env: { REDIS_URL: redis.url } });
+
+    it(
+      'needs one line of configuration',
+      async () => {
+        const node = await nodeOf(22, app.directory);
+        const without = await jest(node, '--transformIgnorePatterns', '/node_modules/');
+        expect(without.code).toBe(1);
+        expect(await jest(node)).toMatchObject({
+          code: 0,
+          stderr: expect.stringContaining('2 passed'),
+        });
+      },
+      INSTALL_MS,
+    );
+
+    it('finds that line in the README', async () => {
+      const read = (url: string) => readFile(fileURLToPath(new URL(url, import.meta.url)), 'utf8');
+      const manifest = await read('fixtures/nest11-commonjs/package.json');
+      const line = /"transformIgnorePatterns": .*/.exec(manifest)?.[0];
+      expect(await read('../../README.md')).toContain(line);
+    });
+  });
+});
