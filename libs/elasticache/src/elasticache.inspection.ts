@@ -21,20 +21,34 @@ interface DecoratedMethod {
  *
  * @throws CacheConfigurationError with every fault of `forFeature` and of the decorators, at once
  */
-export function inspect(
+export async function inspect(
   discovery: DiscoveryService,
   core: ElastiCacheCore,
   warn: (message: string) => void,
-): void {
+): Promise<void> {
   const decorated = decoratedMethods(discovery);
   const faults = core.featureFaults();
   for (const { type, method } of decorated) {
     const own = [...faultsOf(method, type), ...unknownCaches(method, type, core)];
     faults.push(...own);
-    if (own.length === 0) core.caching?.prepare(method, type);
+    if (own.length === 0) faults.push(...(await preparationFaults(method, type, core)));
   }
   if (faults.length > 0) throw new CacheConfigurationError(faults);
   for (const warning of sharedDefaultKeys(decorated)) warn(warning);
+}
+
+async function preparationFaults(
+  method: CachedMethod,
+  type: object,
+  core: ElastiCacheCore,
+): Promise<readonly Fault[]> {
+  try {
+    await core.caching?.prepare(method, type);
+    return [];
+  } catch (error) {
+    if (error instanceof CacheConfigurationError) return error.faults;
+    throw error;
+  }
 }
 
 function decoratedMethods(discovery: DiscoveryService): DecoratedMethod[] {

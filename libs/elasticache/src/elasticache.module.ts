@@ -43,8 +43,8 @@ export class ElastiCacheCoreModule
     super();
   }
 
-  onModuleInit(): void {
-    inspect(this.discovery, this.core, (message) => logger.warn(message));
+  async onModuleInit(): Promise<void> {
+    await inspect(this.discovery, this.core, (message) => logger.warn(message));
   }
 
   /** After the HTTP server has closed: requests under way when the signal came still have their cache. */

@@ -1,5 +1,4 @@
 import type { CacheEntry, Entry, Tier } from '../entry/cache.entry.js';
-import { CacheError } from '../errors/cache.errors.js';
 import { Glob } from '../key/glob.js';
 import { encodeKey, type Key } from '../key/key.encoding.js';
 import type { Duration } from '../time/duration.js';

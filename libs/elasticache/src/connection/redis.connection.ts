@@ -42,7 +42,8 @@ export class RedisConnection {
 
   /** Hands the client to `send` once it can take commands. Rejects at once between two attempts to connect. */
   exchange<T>(send: (client: RedisClient) => Promise<T>): Promise<T> {
-    return this.client.status === 'ready' ? send(this.client) : this.afterReady(send);
+    const { client, closed } = this;
+    return client.status === 'ready' && !closed ? send(client) : this.afterReady(send);
   }
 
   /** Closes the client if it is ours. QUIT is answered after every command sent before it, so no write is lost. */

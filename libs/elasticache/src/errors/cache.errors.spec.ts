@@ -2,7 +2,6 @@ import { describe, expect, it } from '@jest/globals';
 import {
   CacheConfigurationError,
   CacheError,
-  CacheSerializationError,
   CacheTimeoutError,
   CacheUnavailableError,
   evaluated,

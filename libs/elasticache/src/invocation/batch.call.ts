@@ -56,10 +56,12 @@ async function readBatch(
   const byText = new Map(
     elements.map(({ text }, i) => {
       const result = read[i];
-      return [text, result?.own ? result.value : plan.revive(result ? result.value : null)];
+      return [text, result?.own ? result.value : plan.reviver.revive(result ? result.value : null)];
     }),
   );
-  return places.map((place) => (typeof place === 'string' ? byText.get(place) : rest?.[place]));
+  return Promise.all(
+    places.map((place) => (typeof place === 'string' ? byText.get(place) : rest?.[place])),
+  );
 }
 
 function sort(step: Step<'many'>, call: Call): Sorted {

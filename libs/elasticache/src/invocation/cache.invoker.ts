@@ -45,8 +45,8 @@ export class CachingInvoker implements CacheInvoker {
   }
 
   /** Makes the plan, so that its faults show at start-up. */
-  prepare(method: CachedMethod, type: object): void {
-    this.memoOf(method, type);
+  async prepare(method: CachedMethod, type: object): Promise<void> {
+    await this.memoOf(method, type).plan.reviver.ready;
   }
 
   /** A hit in memory is answered in this turn, without a promise of our own in between. */
@@ -56,7 +56,7 @@ export class CachingInvoker implements CacheInvoker {
     try {
       text = step.text(call)!;
       const entry = cache.findInMemory(text);
-      if (entry !== undefined) return Promise.resolve(plan.revive(cache.handOut(entry)));
+      if (entry !== undefined) return Promise.resolve(plan.reviver.revive(cache.handOut(entry)));
       options = step.keepOptions(call);
     } catch (error) {
       return Promise.reject(error as Error);
@@ -103,8 +103,8 @@ function simplePlan(plan: MethodPlan): SimplePlan | undefined {
 }
 
 /** The method's own value goes out as it is; what came from elsewhere is revived. */
-function settled({ revive }: MethodPlan, { own, value }: Outcome): unknown {
-  return own ? value : revive(value);
+function settled({ reviver }: MethodPlan, { own, value }: Outcome): unknown {
+  return own ? value : reviver.revive(value);
 }
 
 async function proceed({ method, where }: MethodPlan, { self, args }: Call): Promise<Loaded> {

@@ -14,7 +14,7 @@ import {
 } from './cache.operation.js';
 import { operationRules } from './operation.rules.js';
 import { Step, type StepSettings } from './operation.step.js';
-import { reviver } from './reviver.js';
+import { type Reviver, reviverOf } from './reviver.js';
 
 /** What plans are made with: the application's part. */
 export interface PlanSettings {
@@ -33,8 +33,7 @@ export interface MethodPlan {
   readonly earlyEvicts: readonly Step<'evict'>[];
   readonly lateEvicts: readonly Step<'evict'>[];
   readonly many: Step<'many'> | undefined;
-  /** Turns what a hit brought into instances of `type`; the identity without one. */
-  readonly revive: (value: unknown) => unknown;
+  readonly reviver: Reviver;
   /** Emissions of an Observable beyond which nothing is stored. */
   readonly maxEmissions: number;
 }
@@ -83,7 +82,7 @@ export function planOf(method: CachedMethod, type: object, settings: PlanSetting
     earlyEvicts: evicts.filter(({ options }) => options.beforeInvocation),
     lateEvicts: evicts.filter(({ options }) => !options.beforeInvocation),
     many,
-    revive: reviver(revived?.options.type),
+    reviver: reviverOf(revived?.options.type, where),
     maxEmissions: Math.min(...limits),
   };
 }

@@ -33,8 +33,8 @@ function deliver(
   subscriber: Subscriber<unknown>,
 ): void {
   outcome
-    .then((came) => {
-      if (!came.own) replay(plan, came, subscriber);
+    .then(async (came) => {
+      if (!came.own) await replay(plan, came, subscriber);
       subscriber.complete();
     })
     .catch((error: unknown) => {
@@ -42,8 +42,14 @@ function deliver(
     });
 }
 
-function replay({ revive }: MethodPlan, { value, emissions }: Outcome, to: Subscriber<unknown>) {
-  for (const emission of emissions ? (value as unknown[]) : [value]) to.next(revive(emission));
+async function replay(
+  { reviver }: MethodPlan,
+  { value, emissions }: Outcome,
+  to: Subscriber<unknown>,
+): Promise<void> {
+  for (const emission of emissions ? (value as unknown[]) : [value]) {
+    to.next(await reviver.revive(emission));
+  }
 }
 
 /** The method's own Observable, run at most once, between its subscriber and the cache. */

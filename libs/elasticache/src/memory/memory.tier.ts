@@ -1,6 +1,12 @@
 import { LRUCache } from 'lru-cache';
 
-import { approximateBytes, assertStorable, copyOf, frozenCopyOf } from '../codec/value.walk.js';
+import {
+  approximateBytes,
+  assertStorable,
+  cloneOf,
+  copyOf,
+  frozenCopyOf,
+} from '../codec/value.walk.js';
 import type { Entry } from '../entry/cache.entry.js';
 import type { Glob } from '../key/glob.js';
 import { boundedText } from '../key/key.layout.js';
@@ -83,7 +89,7 @@ export class LruMemoryTier implements MemoryTier {
   }
 
   handOut(entry: Entry): unknown {
-    return (entry as Slot).byReference ? entry.value : copyOf(entry.value, this.settings.where);
+    return (entry as Slot).byReference ? entry.value : cloneOf(entry.value);
   }
 
   copy(value: unknown): unknown {
@@ -103,7 +109,8 @@ export class LruMemoryTier implements MemoryTier {
   deleteMatching(glob?: Glob): number {
     const { size } = this.slots;
     if (glob === undefined) this.slots.clear();
-    else for (const text of [...this.slots.keys()]) if (glob.matches(text)) this.slots.delete(text);
+    const matching = glob ? [...this.slots.keys()].filter((text) => glob.matches(text)) : [];
+    for (const text of matching) this.slots.delete(text);
     return size - this.slots.size;
   }
 

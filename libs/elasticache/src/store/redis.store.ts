@@ -47,7 +47,7 @@ export class RedisStore implements CacheStore {
     const keys = texts.map((text) => this.parts.layout.entry(text));
     const found = await this.exchange((client) => this.fetchMany(client, keys));
     const entries = await Promise.all(
-      found.map((bytes) => (bytes ? this.decode(bytes) : undefined)),
+      found.map(async (bytes) => (bytes ? this.decode(bytes) : undefined)),
     );
     await this.discard(texts.filter((_, i) => entries[i] instanceof CacheSerializationError));
     return entries;
