@@ -40,10 +40,7 @@ export function drawIds(): (call: number) => number {
   const cumulated = new Float64Array(ARTICLES);
   let sum = 0;
   for (let i = 0; i < ARTICLES; i++) cumulated[i] = sum += 1 / (i + 1) ** ZIPF_EXPONENT;
-  const draws = Uint16Array.from(
-    { length: DRAWS },
-    () => ids[rankAt(cumulated, random() * sum)]!,
-  );
+  const draws = Uint16Array.from({ length: DRAWS }, () => ids[rankAt(cumulated, random() * sum)]!);
   return (call) => draws[call & (DRAWS - 1)]!;
 }
 

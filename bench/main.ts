@@ -19,10 +19,10 @@ const all = readdirSync(new URL('.', import.meta.url))
   .map((file) => file.slice(0, -SUFFIX.length));
 const [asked] = positionals;
 if (asked !== undefined && !all.includes(asked)) {
-  throw new Error(`There is no question '${asked}': ask ${all.join(' or ')}.`);
+  refuse(`There is no question '${asked}': ask ${all.join(' or ')}.`);
 }
 if (asked !== undefined && values.write) {
-  throw new Error('RESULTS.md holds every question: write them all, without a name.');
+  refuse('RESULTS.md holds every question: --write goes without a name.');
 }
 
 const answers: string[] = [];
@@ -46,10 +46,16 @@ async function answer(name: string): Promise<string> {
   }
 }
 
+function refuse(problem: string): never {
+  console.error(problem);
+  process.exit(1);
+}
+
 function introduction(): string {
   const git = (...args: string[]) => execFileSync('git', args, { encoding: 'utf8' }).trim();
   const isDirty = git('status', '--porcelain', '--', 'libs', 'bench/*.ts') !== '';
-  const commit = git('rev-parse', '--short', 'HEAD') + (isDirty ? ' and what was not committed' : '');
+  const commit =
+    git('rev-parse', '--short', 'HEAD') + (isDirty ? ' and what was not committed' : '');
   return `# Results
 
 Measured at commit ${commit}, on Node ${process.versions.node} with ${availableParallelism()} processors.

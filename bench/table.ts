@@ -12,8 +12,12 @@ export function tableOf(results: readonly Result[], caseIndex: number): string {
     const measured = caseOf(result, caseIndex);
     if (measured !== undefined) return [name, ...figures(measured, floor)];
     const { notRunning } = result.outcome as { notRunning: string };
-    const problem = notRunning.split('\n')[0]!;
-    return [name, `does not run on Node ${process.versions.node}: ${problem}`, ...Array(5).fill('')];
+    const problem = notRunning.split(/\n| imported from /)[0]!;
+    return [
+      name,
+      `does not run on Node ${process.versions.node}: ${problem}`,
+      ...Array(5).fill(''),
+    ];
   });
   return aligned([HEADINGS, ...rows]);
 }
@@ -54,9 +58,7 @@ function aligned(rows: readonly (readonly string[])[]): string {
   );
   const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`;
   const [head, ...body] = rows.map((row) =>
-    line(
-      row.map((cell, i) => (i === 0 ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!))),
-    ),
+    line(row.map((cell, i) => (i === 0 ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!)))),
   );
   const rule = line(
     widths.map((width, i) => (i === 0 ? '-'.repeat(width) : `${'-'.repeat(width - 1)}:`)),

@@ -28,10 +28,9 @@ interface Connected {
   close(): Promise<void>;
 }
 
-/** A client of the given version, or of the library's own making. */
-async function connect(driver: 'ours' | typeof Redis | typeof Redis5): Promise<Connected> {
-  const client: RedisClient | undefined =
-    driver === 'ours' ? undefined : new driver(server.port, server.host);
+/** On the client it is handed, or on one of its own making. */
+async function connect(makeClient: (url: string) => RedisClient | undefined): Promise<Connected> {
+  const client = makeClient(server.url);
   const settings = { random: Math.random, onState: () => {} };
   const connection = await RedisConnection.open(client ?? server.url, settings);
   const codec = new EntryCodec();
@@ -62,16 +61,16 @@ async function commandsDuring(work: () => Promise<unknown>): Promise<Record<stri
 }
 
 describe.each([
-  ['a connection of ours', 'ours'],
-  ['a ready client of ioredis 6', Redis],
-  ['a ready client of ioredis 5.11', Redis5],
-] as const)('The Redis store on %s', (_, driver) => {
+  ['a connection of ours', () => undefined],
+  ['a ready client of ioredis 6', (url: string) => new Redis(url)],
+  ['a ready client of ioredis 5.11', (url: string) => new Redis5(url)],
+])('The Redis store on %s', (_, makeClient) => {
   let connected: Connected;
   const open = (names: StoreNames, idleMs?: number) => connected.open(names, idleMs);
 
   beforeAll(async () => {
     await command('FLUSHALL');
-    connected = await connect(driver);
+    connected = await connect(makeClient);
   });
   afterAll(() => connected.close());
 
@@ -227,8 +226,12 @@ function allOf(error: Error): object {
 }
 
 describe('A ready client with a keyPrefix', () => {
-  it.each([Redis, Redis5])('is refused: SCAN would not find its keys', async (Driver) => {
-    const client = new Driver(server.port, server.host, { keyPrefix: 'app:', lazyConnect: true });
+  const options = { keyPrefix: 'app:', lazyConnect: true };
+  it.each([
+    ['6', () => new Redis(options)],
+    ['5.11', () => new Redis5(options)],
+  ])('is refused, of ioredis %s: SCAN would not find its keys', async (_, makeClient) => {
+    const client = makeClient();
     const opening = RedisConnection.open(client, { random: Math.random, onState: () => {} });
     await expect(opening).rejects.toMatchObject({
       code: 'CACHE_CONFIGURATION',

@@ -130,7 +130,7 @@ describe('Options', () => {
 
   it.each([
     [{ conection: 'redis://h' }, 'conection', 'connection'],
-    [{ defaults: { TTL: '5m' } }, 'defaults.TTL', 'ttl'],
+    [{ defaults: { ttll: '5m' } }, 'defaults.ttll', 'ttl'],
     [{ caches: { a: { memory: { maxEntires: 5 } } } }, 'caches.a.memory.maxEntires', 'maxEntries'],
     [{ defaults: { timeouts: { stores: '1s' } } }, 'defaults.timeouts.stores', 'store'],
     [{ connection: { host: 'h', pasword: SECRET } }, 'connection.pasword', 'password'],
@@ -282,11 +282,6 @@ describe('forRootAsync', () => {
     expect([...(await faultsOf({}, cacheModule)).keys()]).toEqual(['defaults.ttl']);
     const none = ElastiCacheModule.forRootAsync({ useFactory: () => untyped(undefined as never) });
     expect((await faultsOf({}, none)).size).toBe(1);
-  });
-
-  it('isGlobal has its place beside useFactory: what that answers with comes too late', async () => {
-    const cacheModule = ElastiCacheModule.forRootAsync({ useFactory: () => ({ isGlobal: false }) });
-    expect([...(await faultsOf({}, cacheModule)).keys()]).toEqual(['isGlobal']);
   });
 });
 

@@ -109,6 +109,7 @@ describe('a fresh Nest 11 application, CommonJS', () => {
       'needs one line of configuration',
       async () => {
         const node = await nodeOf(22, app.directory);
+        await redis.command('FLUSHALL'); // of what the applications before have left there
         const without = await jest(node, '--transformIgnorePatterns', '/node_modules/');
         expect(without.code).toBe(1);
         expect(await jest(node)).toMatchObject({

@@ -1,6 +1,6 @@
 import { type DiscoveryService } from '@nestjs/core';
 
-import type { ElastiCacheCore } from './elasticache.providers.js';
+import { ElastiCacheCore } from './elasticache.providers.js';
 import { CacheConfigurationError } from './errors/cache.errors.js';
 import type { Fault } from './errors/catalogue.js';
 import {
@@ -10,6 +10,8 @@ import {
   configOf,
 } from './invocation/cache.metadata.js';
 import { cacheNamesOf, faultsOf, whereOf } from './invocation/method.plan.js';
+import { configRules } from './invocation/operation.rules.js';
+import { faultsIn } from './invocation/option.rules.js';
 
 interface DecoratedMethod {
   readonly type: object;
@@ -27,7 +29,7 @@ export async function inspect(
   warn: (message: string) => void,
 ): Promise<void> {
   const decorated = decoratedMethods(discovery);
-  const faults = core.featureFaults();
+  const faults = [...core.featureFaults(), ...configFaults(decorated), ...rootFaults(discovery)];
   for (const { type, method } of decorated) {
     const own = [...faultsOf(method, type), ...unknownCaches(method, type, core)];
     faults.push(...own);
@@ -49,6 +51,24 @@ async function preparationFaults(
     if (error instanceof CacheConfigurationError) return error.faults;
     throw error;
   }
+}
+
+/** `@CacheConfig` of each class whose methods are decorated. */
+function configFaults(decorated: readonly DecoratedMethod[]): Fault[] {
+  const types = new Set(decorated.map(({ type }) => type));
+  return [...types].flatMap((type) => {
+    const at = `@CacheConfig on ${(type as { name: string }).name}`;
+    return faultsIn(configOf(type), configRules).map(({ path, message }) => ({
+      path: `${at}: ${path}`,
+      message,
+    }));
+  });
+}
+
+function rootFaults(discovery: DiscoveryService): Fault[] {
+  const cores = discovery.getProviders().filter(({ token }) => token === ElastiCacheCore);
+  const message = 'is imported more than once: an application has one, with several caches';
+  return cores.length > 1 ? [{ path: 'ElastiCacheModule.forRoot()', message }] : [];
 }
 
 function decoratedMethods(discovery: DiscoveryService): DecoratedMethod[] {

@@ -18,7 +18,9 @@ import {
 } from './elasticache.module-definition.js';
 import type { ElastiCacheModuleOptions, FeatureCache } from './elasticache.options.js';
 import { ElastiCacheCore } from './elasticache.providers.js';
+import { featureFaults } from './elasticache.settings.js';
 import { CACHE_INVOKER_TOKEN, ELASTICACHE_CLOCK, getCacheToken } from './elasticache.tokens.js';
+import { CacheConfigurationError } from './errors/cache.errors.js';
 import { type Clock, systemClock } from './time/clock.js';
 
 const logger = new Logger('ElastiCacheModule');
@@ -43,8 +45,10 @@ export class ElastiCacheCoreModule
     super();
   }
 
+  /** Connects once nothing was found wrong: a start that fails leaves no connection behind. */
   async onModuleInit(): Promise<void> {
     await inspect(this.discovery, this.core, (message) => logger.warn(message));
+    this.core.start();
   }
 
   /** After the HTTP server has closed: requests under way when the signal came still have their cache. */
@@ -70,8 +74,9 @@ export class ElastiCacheModule {
    * ElastiCacheModule.forRoot({ connection: process.env.REDIS_URL, caches: { articles: { ttl: '5m' } } })
    */
   static forRoot(options: ElastiCacheModuleOptions = {}): DynamicModule {
-    const names = Object.keys(options.caches ?? {});
-    return rootModule(ElastiCacheCoreModule.forRoot(options), names, options.isGlobal);
+    const { caches, isGlobal } = options ?? {}; // null is a fault, told when the application starts
+    const core = ElastiCacheCoreModule.forRoot(options);
+    return rootModule(core, Object.keys(caches ?? {}), isGlobal);
   }
 
   /**
@@ -97,10 +102,20 @@ export class ElastiCacheModule {
    * class ArticlesModule {}
    */
   static forFeature(caches: readonly FeatureCache[]): DynamicModule {
-    const providers = caches.map((cache) =>
-      cacheProvider(typeof cache === 'string' ? cache : cache.name, cache),
-    );
-    return { module: ElastiCacheModule, providers, exports: providers };
+    const faults = featureFaults(caches);
+    if (faults.length > 0) throw new CacheConfigurationError(faults);
+    const definitions: Provider = {
+      provide: Symbol('forFeature'),
+      inject: [ElastiCacheCore],
+      useFactory: (core: ElastiCacheCore) => core.define(caches),
+    };
+    const names = new Set(caches.map((cache) => (typeof cache === 'string' ? cache : cache.name)));
+    const providers = [...names].map((name) => cacheProvider(name));
+    return {
+      module: ElastiCacheModule,
+      providers: [definitions, ...providers],
+      exports: providers,
+    };
   }
 }
 
@@ -132,13 +147,10 @@ export function rootModule(
   };
 }
 
-function cacheProvider(name: string, feature?: FeatureCache): Provider {
+function cacheProvider(name: string): Provider {
   return {
     provide: getCacheToken(name),
     inject: [ElastiCacheCore],
-    useFactory: (core: ElastiCacheCore) => {
-      if (feature !== undefined) core.define(feature);
-      return core.manager.facade(name);
-    },
+    useFactory: ({ manager }: ElastiCacheCore) => manager.facade(name),
   };
 }

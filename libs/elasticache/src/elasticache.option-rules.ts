@@ -6,6 +6,7 @@ import {
   isFunction,
   isObject,
   isOneOf,
+  isPlainObject,
   isText,
   must,
   type OptionRule,
@@ -13,13 +14,19 @@ import {
 } from './invocation/option.rules.js';
 import { aDuration, isDuration } from './time/duration.js';
 
+/** What a Map of V8 holds. */
+const MOST_ENTRIES = 2 ** 24;
+
 export const memoryRules: readonly OptionRule[] = [
   {
     name: 'maxEntries',
     type: 'number',
     fallback: '10000',
     meaning: 'Entries beyond which the least recently used are dropped.',
-    wrong: must(isCount, 'a whole number above 0'),
+    wrong: must(
+      (value) => isCount(value) && (value as number) <= MOST_ENTRIES,
+      `a whole number from 1 to ${MOST_ENTRIES}`,
+    ),
   },
   {
     name: 'maxBytes',
@@ -172,7 +179,10 @@ const connectionRules: readonly OptionRule[] = [
     type: 'string',
     fallback: 'none',
     meaning: 'Name or address of the node.',
-    wrong: must(isText, 'a host name'),
+    wrong: secretMust(
+      (value) => isText(value) && !/[@/\s]/.test(value as string),
+      'a host name or address, without scheme, user or port',
+    ),
   },
   {
     name: 'port',
@@ -218,7 +228,7 @@ export const moduleRules: readonly OptionRule[] = [
     fallback: 'none: memory is the only tier',
     meaning: 'The shared tier: a URL, settings, or a ready ioredis client.',
     wrong: secretMust(
-      either(isRedisUrl, isObject),
+      either(isRedisUrl, isPlainObject, isClient),
       'a redis:// or rediss:// URL, connection settings, or an ioredis client',
     ),
     nested: connectionRules,
@@ -284,6 +294,10 @@ export const moduleRules: readonly OptionRule[] = [
     wrong: must(isBoolean, 'true or false'),
   },
 ];
+
+function isClient(value: unknown): boolean {
+  return isObject(value) && isFunction(value['getBuffer']);
+}
 
 function isSerializer(value: unknown): boolean {
   return isObject(value) && isFunction(value['serialize']) && isFunction(value['deserialize']);

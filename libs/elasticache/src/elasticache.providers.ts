@@ -1,6 +1,6 @@
 import { Logger } from '@nestjs/common';
 
-import type { CacheErrorHandler } from './cache/cache.js';
+import type { CacheErrorContext, CacheErrorHandler } from './cache/cache.js';
 import { CacheManager } from './cache/cache.manager.js';
 import { CacheRecorder } from './cache/cache.recorder.js';
 import { NamedCache } from './cache/named.cache.js';
@@ -19,7 +19,7 @@ import {
   DEFAULT_NAMESPACE,
   moduleFaults,
 } from './elasticache.settings.js';
-import { CacheConfigurationError } from './errors/cache.errors.js';
+import { CacheConfigurationError, type CacheError } from './errors/cache.errors.js';
 import type { Fault } from './errors/catalogue.js';
 import { CachingInvoker, disabledInvoker } from './invocation/cache.invoker.js';
 import type { CacheInvoker } from './invocation/method.wrapper.js';
@@ -64,10 +64,7 @@ export class ElastiCacheCore {
     }
   }
 
-  /**
-   * Starts connecting, and returns without waiting for it.
-   *
-   * @throws CacheConfigurationError with every fault of the options
+  /** @throws CacheConfigurationError with every fault of the options
    */
   static async open(options: ElastiCacheModuleOptions, clock: Clock): Promise<ElastiCacheCore> {
     const faults = moduleFaults(options);
@@ -84,22 +81,12 @@ export class ElastiCacheCore {
     return this.caching ?? disabledInvoker;
   }
 
-  /** Takes in a cache of `forFeature`. Its faults wait for {@link featureFaults}, to be told with all others. */
-  define(feature: FeatureCache): void {
-    if (typeof feature === 'string') return void this.injected.add(feature);
-    const { name, ...own } = feature;
-    const path = `forFeature('${name}')`;
-    const defaults = this.options.defaults ?? {};
-    const faults = cacheFaults(own, { defaults, isShared: this.isShared, path });
-    if (this.definitions.has(name)) {
-      faults.push({
-        path,
-        message: 'is configured twice: keep one of the two, and name it here alone',
-      });
-    } else if (faults.length === 0) {
-      this.definitions.set(name, copiedCache(own));
+  /** Takes in what `forFeature` was given. Its faults wait for {@link featureFaults}, to be told with all others. */
+  define(features: readonly FeatureCache[]): void {
+    for (const feature of features) {
+      if (typeof feature === 'string') this.injected.add(feature);
+      else this.configure(feature);
     }
-    this.faults.push(...faults);
   }
 
   /** What is wrong with the caches of `forFeature`, known once every module has had its say. */
@@ -110,8 +97,26 @@ export class ElastiCacheCore {
     return [...this.faults, ...unknown.map((name) => ({ path: `forFeature('${name}')`, message }))];
   }
 
+  private configure({ name, ...own }: Exclude<FeatureCache, string>): void {
+    const path = `forFeature('${name}')`;
+    const defaults = this.options.defaults ?? {};
+    const faults = cacheFaults(own, { defaults, isShared: this.isShared, path });
+    if (this.definitions.has(name)) {
+      const message = 'is configured twice: keep one of the two, and name it here alone';
+      faults.push({ path, message });
+    } else if (faults.length === 0) {
+      this.definitions.set(name, copiedCache(own));
+    }
+    this.faults.push(...faults);
+  }
+
   isKnown(name: string): boolean {
     return (this.options.dynamicCaches ?? true) || this.definitions.has(name);
+  }
+
+  /** Starts connecting, once nothing was found wrong. */
+  start(): void {
+    this.connection?.start();
   }
 
   async close(): Promise<void> {
@@ -184,9 +189,14 @@ function copiedCache(options: CacheOptions): CacheOptions {
 }
 
 function handlerOf(handler: CacheErrorHandler): CacheRecorder['settings']['onError'] {
-  return typeof handler === 'function'
-    ? handler
-    : (error, context) => handler.handle(error, context);
+  const handle: (error: CacheError, context: CacheErrorContext) => unknown =
+    typeof handler === 'function' ? handler : (error, context) => handler.handle(error, context);
+  return (error, context) => {
+    // Nobody waits for an asynchronous handler; its rejection must not end the process.
+    Promise.resolve(handle(error, context)).catch((reason: unknown) =>
+      logger.error(`The errorHandler itself failed: ${String(reason)}`),
+    );
+  };
 }
 
 function logState(state: ConnectionState): void {

@@ -3,7 +3,7 @@ import type { EntryCodecOptions } from './codec/entry.codec.js';
 import { cacheRules, moduleRules } from './elasticache.option-rules.js';
 import type { CacheOptions, ElastiCacheModuleOptions } from './elasticache.options.js';
 import type { Fault } from './errors/catalogue.js';
-import { faultsIn, isObject } from './invocation/option.rules.js';
+import { faultsIn, isObject, isText } from './invocation/option.rules.js';
 import type { Isolation } from './memory/memory.tier.js';
 import { parseDuration } from './time/duration.js';
 
@@ -48,9 +48,21 @@ export function moduleFaults(options: ElastiCacheModuleOptions): Fault[] {
   const base = isObject(defaults) ? defaults : {};
   faults.push(...connectionFaults(connection), ...tierFaults(base, { isShared, path: 'defaults' }));
   for (const [name, own] of isObject(caches) ? Object.entries(caches) : []) {
+    if (name === '') faults.push({ path: 'caches', message: NO_NAME });
     faults.push(...cacheFaults(own, { defaults: base, isShared, path: `caches.${name}` }));
   }
   return faults;
+}
+
+/** What is wrong with the shape of what `forFeature` was given; the options wait until the application starts. */
+export function featureFaults(caches: unknown): Fault[] {
+  if (!Array.isArray(caches)) {
+    return [{ path: 'forFeature', message: "takes an array: forFeature(['articles'])" }];
+  }
+  return caches.flatMap((cache: unknown, i) => {
+    const name = isObject(cache) ? cache['name'] : cache;
+    return isText(name) ? [] : [{ path: `forFeature[${i}]`, message: NO_NAME }];
+  });
 }
 
 interface CachePlace {
@@ -138,6 +150,7 @@ function given<T extends object>(options: T): T {
   ) as T;
 }
 
+const NO_NAME = 'needs a name: a text that is not empty';
 const ONE_TIER = 'a cache lives in Redis or in memory: leave memory out, or say shared: false';
 const NO_TIER =
   'leaves the cache no tier to live in: leave memory on, or share it over a connection';

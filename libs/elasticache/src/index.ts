@@ -26,6 +26,7 @@ export {
   type CacheResolverContext,
   fromResult,
   type KeyGenerator,
+  type KeyLike,
 } from './invocation/cache.operation.js';
 
 export type {

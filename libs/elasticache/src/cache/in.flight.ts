@@ -70,9 +70,21 @@ interface Joiner {
   copy(value: unknown): unknown;
 }
 
+/** A joiner's place in a flight. */
+export interface Seat {
+  /** A copy of what the load brings, its failure, or undefined if it ends without a value to share. */
+  readonly landing: Promise<Loaded | undefined>;
+  /** Gives it up, unless the flight is over. */
+  leave(): void;
+}
+
 /** One load that several callers wait for. */
 export class Flight {
-  private readonly joiners: Joiner[] = [];
+  /** The flights that this one's loader is waiting for. */
+  readonly waitsFor = new Set<Flight>();
+  /** Told when the last joiner has left. */
+  onDeserted: () => void = () => undefined;
+  private readonly joiners = new Set<Joiner>();
   private over = false;
 
   constructor(
@@ -86,25 +98,36 @@ export class Flight {
   }
 
   get hasJoiners(): boolean {
-    return this.joiners.length > 0;
+    return this.joiners.size > 0;
   }
 
-  /** A copy of what the load brings, its failure, or undefined if it ends without a value to share. */
-  join(copy: (value: unknown) => unknown): Promise<Loaded | undefined> {
-    return new Promise((resolve, reject) => this.joiners.push({ resolve, reject, copy }));
+  join(copy: (value: unknown) => unknown): Seat {
+    let joiner: Joiner | undefined;
+    const landing = new Promise<Loaded | undefined>((resolve, reject) => {
+      this.joiners.add((joiner = { resolve, reject, copy }));
+    });
+    const leave = () => {
+      if (this.joiners.delete(joiner!) && this.joiners.size === 0) this.onDeserted();
+    };
+    return { landing, leave };
   }
 
-  /** The copies are made here, before whoever ran the load can touch the value. */
+  /** The copies are made here, before whoever ran the load can touch the value. Undefined: nothing to share. */
   land(loaded: Loaded | undefined): void {
-    this.over = true;
-    for (const joiner of this.joiners) {
+    for (const joiner of this.end()) {
       const shared = loaded !== undefined && !loaded.unshared;
       joiner.resolve(shared ? { ...loaded, value: joiner.copy(loaded.value) } : undefined);
     }
   }
 
   crash(error: unknown): void {
+    for (const joiner of this.end()) joiner.reject(error);
+  }
+
+  private end(): Joiner[] {
+    const joiners = [...this.joiners];
+    this.joiners.clear();
     this.over = true;
-    for (const joiner of this.joiners) joiner.reject(error);
+    return joiners;
   }
 }

@@ -1,7 +1,8 @@
 import { Flight, type Loaded, type Slot } from './in.flight.js';
 import type { Keep, KeepOptions } from './entry.maker.js';
+import { isWaitingForUs, loading, waiting } from './load.context.js';
 import type { NamedCache } from './named.cache.js';
-import type { Outcome } from './read.through.js';
+import { delivered, type Outcome, type Revive } from './read.through.js';
 
 /** One key of a batch. */
 export interface Element {
@@ -15,6 +16,8 @@ export interface Batch {
   readonly elements: readonly Element[];
   /** False: this batch runs its own load for keys that are being loaded. */
   readonly shared: boolean;
+  /** As of a single read's target. */
+  readonly revive?: Revive;
 }
 
 /** Loads the missing of a batch, given by their index; what has no value is absent from the answer. */
@@ -35,13 +38,19 @@ export async function readManyThrough(
   for (const [i, { text }] of batch.elements.entries()) {
     if (results[i] !== undefined || cache === undefined) continue;
     const flight = batch.shared ? cache.inFlight.flightOf(text) : undefined;
-    if (!flight?.certain) {
+    if (!flight?.certain || isWaitingForUs(flight)) {
       missing.push(i);
       continue;
     }
     cache.recorder.coalesced(text);
-    const landed = flight.join((value) => cache.copyForJoiner(value));
-    joined.push(landed.then((loaded) => void (results[i] = loaded && { ...loaded, own: false })));
+    const { landing } = flight.join((value) => cache.copyForJoiner(value));
+    const landed = waiting(flight, landing);
+    const target = { ...batch.elements[i]!, cache, ...(batch.revive && { revive: batch.revive }) };
+    joined.push(
+      landed.then(async (loaded) => {
+        results[i] = loaded && ((await delivered(target, loaded)) ?? { ...loaded, own: false });
+      }),
+    );
   }
   const loading = missing.length > 0 ? loadMissing(batch, missing, load) : undefined;
   const [loaded = []] = await Promise.all([loading, ...joined]);
@@ -49,7 +58,7 @@ export async function readManyThrough(
   return results;
 }
 
-async function lookUpMany({ caches, elements }: Batch): Promise<(Outcome | undefined)[]> {
+async function lookUpMany({ caches, elements, revive }: Batch): Promise<(Outcome | undefined)[]> {
   const results: (Outcome | undefined)[] = elements.map(() => undefined);
   for (const cache of caches) {
     const missing = results.flatMap((result, i) => (result === undefined ? [i] : []));
@@ -57,7 +66,11 @@ async function lookUpMany({ caches, elements }: Batch): Promise<(Outcome | undef
     const texts = missing.map((i) => elements[i]!.text);
     const entries = await cache.findMany(texts, elements[missing[0]!]!.options.method);
     for (const [m, entry] of entries.entries()) {
-      if (entry !== undefined) results[missing[m]!] = { value: cache.handOut(entry), own: false };
+      if (entry === undefined) continue;
+      const target = { ...elements[missing[m]!]!, cache, ...(revive && { revive }) };
+      const outcome = await delivered(target, { value: cache.handOut(entry) });
+      if (outcome !== undefined) results[missing[m]!] = outcome;
+      else await cache.evictions.evict([target.text], target.options.method);
     }
   }
   return results;
@@ -69,13 +82,17 @@ async function loadMissing(
   load: LoadMany,
 ): Promise<ReadonlyMap<number, Loaded>> {
   const flights = missing.map(() => new Flight(true));
+  const whole = new Flight(true); // nobody joins it: it stands for the one load behind all of them
+  for (const flight of flights) flight.waitsFor.add(whole);
   const entered = caches.map((cache) =>
     missing.map((i, m) =>
       cache.inFlight.takeOff(elements[i]!.text, shared ? flights[m] : undefined),
     ),
   );
   try {
-    const loaded = await caches[0]!.timed(elements[missing[0]!]!.text, () => load(missing));
+    const loaded = await caches[0]!.timed(elements[missing[0]!]!.text, () =>
+      loading(whole, () => load(missing)),
+    );
     const keepsOf = (slots: readonly Slot[]): Keep[] =>
       missing.flatMap((i, m) => {
         const value = loaded.get(i);

@@ -33,6 +33,9 @@ const CONNECT_TIMEOUT_MS = 5_000;
 /** How long ioredis keeps a timer after `disconnect()`, also where the socket is gone already; its 2 s hold up the exit of the process. */
 const DISCONNECT_TIMEOUT_MS = 100;
 
+/** With commands unanswered and nothing received for so long, the socket is given up: what waits in it would pile up. */
+const SOCKET_TIMEOUT_MS = 2_000;
+
 /**
  * What a client of ours is made with. A cache fails fast: nothing is queued while there is no
  * connection, and no command is sent a second time after a lost one, because a store that is
@@ -44,6 +47,7 @@ export function clientOptions(options: ConnectionOptions, random: () => number) 
     lazyConnect: true,
     connectTimeout: CONNECT_TIMEOUT_MS,
     disconnectTimeout: DISCONNECT_TIMEOUT_MS,
+    socketTimeout: SOCKET_TIMEOUT_MS,
     enableOfflineQueue: false,
     autoResendUnfulfilledCommands: false,
     maxRetriesPerRequest: 0,

@@ -1,6 +1,7 @@
 import { CacheConfigurationError } from '../errors/cache.errors.js';
 import type { Random } from '../time/jitter.js';
 import { clientOptions, type ConnectionOptions } from './connection.options.js';
+import { plainReason } from './plain.reason.js';
 import type { RedisClient } from './redis.client.js';
 
 /** What the connection says of itself, once a change: it works, or it does not and why. */
@@ -24,7 +25,7 @@ export class RedisConnection {
     private readonly owned: boolean,
   ) {}
 
-  /** Starts connecting and returns at once: an application starts without its cache, too. */
+  /** Makes the client, which connects at {@link start} or with its first command. */
   static async open(
     target: string | ConnectionOptions | RedisClient,
     settings: ConnectionSettings,
@@ -36,8 +37,13 @@ export class RedisConnection {
     const options = typeof target === 'string' ? { url: target } : target;
     const client = await createClient(options, settings.random);
     reportStates(client, settings.onState);
-    client.connect().catch(() => undefined); // reported by the events, retried by the client
     return new RedisConnection(client, true);
+  }
+
+  /** Starts connecting and returns at once: an application starts without its cache, too. */
+  start(): void {
+    if (!this.owned || this.closed || this.client.status !== 'wait') return;
+    this.client.connect().catch(() => undefined); // reported by the events, retried by the client
   }
 
   /** Hands the client to `send` once it can take commands. Rejects at once between two attempts to connect. */
@@ -102,13 +108,8 @@ function reportStates(client: RedisClient, onState: (state: ConnectionState) => 
     if (up !== true) onState({ up: (up = true) });
   });
   client.on('error', (error) => {
-    if (up !== false) onState({ up: (up = false), why: reasonOf(error) });
+    if (up !== false) onState({ up: (up = false), why: plainReason(error) });
   });
-}
-
-/** Of a name with several addresses, Node tells the code alone. */
-function reasonOf(error: NodeJS.ErrnoException | undefined): string {
-  return error?.message || error?.code || 'no reason given';
 }
 
 /** Resolves when the attempt to connect succeeds, rejects when it fails or none is being made. */

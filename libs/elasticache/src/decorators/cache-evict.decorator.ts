@@ -14,9 +14,12 @@ import { namedOptions, recording } from './operation.decorator.js';
  * @CacheEvict('articles', { key: (id: number) => id })
  * remove(id: number): Promise<void> { … }
  */
-export function CacheEvict<const O extends CacheEvictOptions = CacheEvictOptions>(
+export function CacheEvict(
   cacheNames?: string | readonly string[],
-  options?: O,
+): FittingDecorator<'evict', object>;
+export function CacheEvict<const O extends CacheEvictOptions>(
+  cacheNames: string | readonly string[],
+  options: O,
 ): FittingDecorator<'evict', O>;
 export function CacheEvict<const O extends CacheEvictOptions>(
   options: O,

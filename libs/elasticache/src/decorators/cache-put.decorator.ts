@@ -1,5 +1,5 @@
 import type { CachePutOptions } from '../invocation/cache.operation.js';
-import type { FittingDecorator } from './fit.js';
+import type { StoringDecorator } from './fit.js';
 import { namedOptions, recording } from './operation.decorator.js';
 
 /**
@@ -10,14 +10,15 @@ import { namedOptions, recording } from './operation.decorator.js';
  * @CachePut('articles', { key: fromResult((article: Article) => article.id) })
  * create(draft: Draft): Promise<Article> { … }
  */
-export function CachePut<const O extends CachePutOptions = CachePutOptions>(
-  cacheNames?: string | readonly string[],
-  options?: O,
-): FittingDecorator<'store', O>;
-export function CachePut<const O extends CachePutOptions>(options: O): FittingDecorator<'store', O>;
+export function CachePut(cacheNames?: string | readonly string[]): StoringDecorator<'put', object>;
+export function CachePut<const O extends CachePutOptions>(
+  cacheNames: string | readonly string[],
+  options: O,
+): StoringDecorator<'put', O>;
+export function CachePut<const O extends CachePutOptions>(options: O): StoringDecorator<'put', O>;
 export function CachePut(
   cacheNames?: string | readonly string[] | CachePutOptions,
   options?: CachePutOptions,
-): FittingDecorator<'store', object> {
+): unknown {
   return recording({ kind: 'put', options: namedOptions(cacheNames, options) });
 }

@@ -14,9 +14,12 @@ import { namedOptions, recording } from './operation.decorator.js';
  * @CacheableMany('articles', { keys: (ids: number[]) => ids })
  * findMany(ids: number[]): Promise<(Article | null)[]> { … }
  */
-export function CacheableMany<const O extends CacheableManyOptions = CacheableManyOptions>(
+export function CacheableMany(
   cacheNames?: string | readonly string[],
-  options?: O,
+): FittingDecorator<'many', object>;
+export function CacheableMany<const O extends CacheableManyOptions>(
+  cacheNames: string | readonly string[],
+  options: O,
 ): FittingDecorator<'many', O>;
 export function CacheableMany<const O extends CacheableManyOptions>(
   options: O,

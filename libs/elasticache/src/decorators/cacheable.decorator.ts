@@ -1,5 +1,5 @@
 import type { CacheableOptions } from '../invocation/cache.operation.js';
-import type { FittingDecorator } from './fit.js';
+import type { StoringDecorator } from './fit.js';
 import { namedOptions, recording } from './operation.decorator.js';
 
 /**
@@ -15,16 +15,19 @@ import { namedOptions, recording } from './operation.decorator.js';
  * @Cacheable('articles', { key: (id: number) => id, ttl: '5m' })
  * findOne(id: number): Promise<Article> { … }
  */
-export function Cacheable<const O extends CacheableOptions = CacheableOptions>(
+export function Cacheable(
   cacheNames?: string | readonly string[],
-  options?: O,
-): FittingDecorator<'store', O>;
+): StoringDecorator<'cacheable', object>;
+export function Cacheable<const O extends CacheableOptions>(
+  cacheNames: string | readonly string[],
+  options: O,
+): StoringDecorator<'cacheable', O>;
 export function Cacheable<const O extends CacheableOptions>(
   options: O,
-): FittingDecorator<'store', O>;
+): StoringDecorator<'cacheable', O>;
 export function Cacheable(
   cacheNames?: string | readonly string[] | CacheableOptions,
   options?: CacheableOptions,
-): FittingDecorator<'store', object> {
+): unknown {
   return recording({ kind: 'cacheable', options: namedOptions(cacheNames, options) });
 }

@@ -1,10 +1,15 @@
+import { CacheConfigurationError } from '../errors/cache.errors.js';
 import type {
+  CacheOperation,
   CacheableOptions,
   CacheEvictOptions,
   CachePutOptions,
 } from '../invocation/cache.operation.js';
 import type { FittingAll } from './fit.js';
 import { namedOptions, recording } from './operation.decorator.js';
+
+/** The members of `@Caching`, named after the kinds of operation they hold. */
+const kinds = ['cacheable', 'put', 'evict'] as const;
 
 /** Operations for one method, any number of each kind; each names its caches, or the class does. */
 export interface CachingOptions {
@@ -22,16 +27,18 @@ export interface CachingOptions {
  * update(id: number, change: Change): Promise<Article> { … }
  */
 export function Caching<const O extends CachingOptions>(operations: O): FittingAll<O> {
-  const { cacheable = [], put = [], evict = [] } = operations;
+  const unknown = Object.keys(operations).filter(
+    (name) => !(kinds as readonly string[]).includes(name),
+  );
+  if (unknown.length > 0) {
+    const message = `knows cacheable, put and evict, but not ${unknown.join(', ')}`;
+    throw new CacheConfigurationError([{ path: '@Caching', message }]);
+  }
   return recording(
-    ...cacheable.map((options) => ({
-      kind: 'cacheable' as const,
-      options: namedOptions(undefined, options),
-    })),
-    ...put.map((options) => ({ kind: 'put' as const, options: namedOptions(undefined, options) })),
-    ...evict.map((options) => ({
-      kind: 'evict' as const,
-      options: namedOptions(undefined, options),
-    })),
+    ...kinds.flatMap((kind) =>
+      (operations[kind] ?? []).map(
+        (options) => ({ kind, options: namedOptions(undefined, options) }) as CacheOperation,
+      ),
+    ),
   );
 }

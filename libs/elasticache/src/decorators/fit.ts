@@ -1,14 +1,12 @@
 import type { Observable } from 'rxjs';
 
-import type { FromResult } from '../invocation/cache.operation.js';
+import type { FromResult, OperationKind, OptionsByKind } from '../invocation/cache.operation.js';
 
 /* Types alone: what is wrong between a decorator's options and the method it decorates. */
 
 // eslint-disable-next-line typescript/no-explicit-any -- stands for every method, in both variances
 type AnyFunction = (this: any, ...args: any[]) => any;
 type Async = Promise<unknown> | Observable<unknown>;
-type Kind = 'store' | 'evict' | 'many';
-
 /** What a method's Promise or Observable brings. */
 type ResultOf<M extends AnyFunction> =
   ReturnType<M> extends Promise<infer R> | Observable<infer R> ? R : never;
@@ -23,8 +21,8 @@ interface Called {
   readonly batch: readonly unknown[];
 }
 
-type CalledWith<K extends Kind, M extends AnyFunction> = K extends 'many'
-  ? Parameters<M> extends [infer Batch, ...infer Others]
+type CalledWith<K extends OperationKind, M extends AnyFunction> = K extends 'many'
+  ? Parameters<M> extends [infer Batch extends readonly unknown[], ...infer Others]
     ? {
         args: [element: ElementOf<Batch>, ...others: Others];
         result: ElementOf<ResultOf<M>>;
@@ -33,34 +31,38 @@ type CalledWith<K extends Kind, M extends AnyFunction> = K extends 'many'
     : never
   : { args: Parameters<M>; result: ResultOf<M>; batch: Parameters<M> };
 
-/** The faults of one decorator on one method, as text; never if there is none. */
-type Faults<K extends Kind, O, M> =
-  | Clashes<O>
-  | (M extends AnyFunction
-      ? ReturnFault<K, M> | Misfits<O, CalledWith<K, M>>
-      : 'only methods can be cached');
+/** The faults of one decorator on one method, as text; never if there is none, or the options are cast away. */
+type Faults<K extends OperationKind, O, M> = [O] extends [never]
+  ? never
+  : | Clashes<O>
+    | Unknown<Exclude<keyof O, keyof OptionsByKind[K]>>
+    | (M extends AnyFunction
+        ? ReturnFault<K, M> | Misfits<O, CalledWith<K, M>>
+        : 'only methods can be cached');
 
-type ReturnFault<K extends Kind, M extends AnyFunction> =
+type ReturnFault<K extends OperationKind, M extends AnyFunction> =
   ReturnType<M> extends Async
-    ? K extends 'store'
-      ? IsVoid<ResultOf<M>> extends true
-        ? 'this method brings no value that could be cached'
-        : never
-      : K extends 'many'
-        ? ResultOf<M> extends readonly unknown[]
-          ? never
-          : 'a batch method takes an array first and returns a Promise of an array'
-        : never
+    ? K extends 'many'
+      ? [CalledWith<K, M>, ResultOf<M>] extends [Called, readonly unknown[]]
+        ? [CalledWith<K, M>] extends [never]
+          ? NotABatch
+          : never
+        : NotABatch
+      : never
     : 'a cached method returns a Promise or an Observable';
 
-/** Whether a method only says that it is done; `undefined` as a value is something else. */
-type IsVoid<T> = 0 extends 1 & T
-  ? false
-  : [unknown] extends [T]
-    ? false
-    : [void] extends [T]
-      ? true
-      : false;
+type NotABatch = 'a batch method takes an array first and returns a Promise of an array';
+
+type Unknown<N> = N extends string ? `there is no option '${N}'` : never;
+
+/** A refusal for a method that only says that it is done; `undefined` as a value is something else. */
+type ValueOf<R> = 0 extends 1 & R
+  ? void
+  : [unknown] extends [R]
+    ? void
+    : [void] extends [R]
+      ? { readonly 'this method brings no value that could be cached': never }
+      : void;
 
 /** The options whose function does not take what it will be given. */
 type Misfits<O, C extends Called> = { [N in keyof O]-?: Misfit<N, O[N], C> }[keyof O];
@@ -113,11 +115,28 @@ type Fit<Fault extends string> = [Fault] extends [never]
  * A decorator that compiles only on methods its options fit. Nest's `applyDecorators` takes
  * decorators of any method alone: give it this one `as MethodDecorator`, unchecked.
  */
-export type FittingDecorator<K extends Kind, O> = <M>(
+export type FittingDecorator<K extends OperationKind, O> = <M>(
   target: object,
   key: string | symbol,
   descriptor: TypedPropertyDescriptor<M> & Fit<Faults<K, O, M>>,
 ) => void;
+
+/**
+ * The decorator of an operation that stores. Whether there is a value to be stored is asked of
+ * methods that may return none alone: of `Promise<T>` in a generic class nobody can tell.
+ */
+export interface StoringDecorator<K extends 'cacheable' | 'put', O> {
+  <M extends (...args: never[]) => Promise<void> | Observable<void>>(
+    target: object,
+    key: string | symbol,
+    descriptor: TypedPropertyDescriptor<M> & Fit<Faults<K, O, M>>,
+  ): ValueOf<ResultOf<M>>;
+  <M>(
+    target: object,
+    key: string | symbol,
+    descriptor: TypedPropertyDescriptor<M> & Fit<Faults<K, O, M>>,
+  ): void;
+}
 
 /** The decorator of several operations at once: each must fit. */
 export type FittingAll<O extends { readonly [N in 'cacheable' | 'put' | 'evict']?: unknown }> = <M>(
@@ -125,9 +144,11 @@ export type FittingAll<O extends { readonly [N in 'cacheable' | 'put' | 'evict']
   key: string | symbol,
   descriptor: TypedPropertyDescriptor<M> &
     Fit<
-      | FaultsOfEach<'store', ElementOf<O['cacheable'] | O['put']>, M>
+      | Unknown<Exclude<keyof O, 'cacheable' | 'put' | 'evict'>>
+      | FaultsOfEach<'cacheable', ElementOf<O['cacheable']>, M>
+      | FaultsOfEach<'put', ElementOf<O['put']>, M>
       | FaultsOfEach<'evict', ElementOf<O['evict']>, M>
     >,
 ) => void;
 
-type FaultsOfEach<K extends Kind, Os, M> = Os extends infer O ? Faults<K, O, M> : never;
+type FaultsOfEach<K extends OperationKind, Os, M> = Os extends infer O ? Faults<K, O, M> : never;

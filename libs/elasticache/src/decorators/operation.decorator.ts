@@ -1,3 +1,4 @@
+import { CacheConfigurationError } from '../errors/cache.errors.js';
 import type { CacheOperation, OperationOptions } from '../invocation/cache.operation.js';
 import { decorate } from '../invocation/method.wrapper.js';
 
@@ -8,6 +9,10 @@ export function namedOptions<O extends OperationOptions>(
 ): O {
   const isNames = typeof cacheNames === 'string' || Array.isArray(cacheNames);
   if (!isNames) return Object.freeze({ ...(cacheNames as O | undefined), ...options } as O);
+  if (options?.cacheNames !== undefined) {
+    const message = 'names its caches twice: before the options and in them';
+    throw new CacheConfigurationError([{ path: `cacheNames: ${String(cacheNames)}`, message }]);
+  }
   return Object.freeze({ ...options, cacheNames } as unknown as O);
 }
 

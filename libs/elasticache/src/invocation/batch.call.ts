@@ -45,7 +45,8 @@ async function readBatch(
   const { singleFlight } = step.options;
   const shared = singleFlight ?? caches[0]?.policy.singleFlight;
   let rest: unknown[] | undefined;
-  const batch = { caches, elements, shared: shared !== false };
+  const { revive } = plan.reviver;
+  const batch = { caches, elements, shared: shared !== false, ...(revive && { revive }) };
   const read = await readManyThrough(batch, async (missing) => {
     const missed = missing.map((i) => asked[i]!.element);
     const results = await runBatch(plan, call, [...missed, ...uncached]);
@@ -56,12 +57,10 @@ async function readBatch(
   const byText = new Map(
     elements.map(({ text }, i) => {
       const result = read[i];
-      return [text, result?.own ? result.value : plan.reviver.revive(result ? result.value : null)];
+      return [text, result ? result.value : null];
     }),
   );
-  return Promise.all(
-    places.map((place) => (typeof place === 'string' ? byText.get(place) : rest?.[place])),
-  );
+  return places.map((place) => (typeof place === 'string' ? byText.get(place) : rest?.[place]));
 }
 
 function sort(step: Step<'many'>, call: Call): Sorted {

@@ -3,7 +3,7 @@ import { isObservable } from 'rxjs';
 import type { Loaded } from '../cache/in.flight.js';
 import type { KeepOptions } from '../cache/entry.maker.js';
 import type { NamedCache } from '../cache/named.cache.js';
-import { type Outcome, readThrough } from '../cache/read.through.js';
+import { readThrough } from '../cache/read.through.js';
 import { CacheConfigurationError } from '../errors/cache.errors.js';
 import { batchCall } from './batch.call.js';
 import type { CachedMethod } from './cache.metadata.js';
@@ -56,20 +56,18 @@ export class CachingInvoker implements CacheInvoker {
     try {
       text = step.text(call)!;
       const entry = cache.findInMemory(text);
-      if (entry !== undefined) return Promise.resolve(plan.reviver.revive(cache.handOut(entry)));
+      if (entry !== undefined) return Promise.resolve(cache.handOut(entry));
       options = step.keepOptions(call);
     } catch (error) {
       return Promise.reject(error as Error);
     }
     const loader = { load: () => proceed(plan, call), shared, certain: true };
-    return readThrough([{ cache, text, options }], loader).then((outcome) =>
-      settled(plan, outcome),
-    );
+    return readThrough([{ cache, text, options }], loader).then(({ value }) => value);
   }
 
   private async promiseCall(plan: MethodPlan, call: Call): Promise<unknown> {
     if (plan.many !== undefined) return batchCall(plan, plan.many, call);
-    return settled(plan, await runCall(plan, call, () => proceed(plan, call)));
+    return (await runCall(plan, call, { load: () => proceed(plan, call) })).value;
   }
 
   private memoOf(method: CachedMethod, type: object): Memo {
@@ -95,16 +93,12 @@ function simplePlan(plan: MethodPlan): SimplePlan | undefined {
   const [step] = plan.cacheables;
   const operations = plan.method.operations.length;
   if (step === undefined || operations > 1 || plan.returns === 'observable') return undefined;
-  const { condition, singleFlight } = step.options;
+  const { condition, singleFlight, type } = step.options;
   const [cache, ...others] = step.constantCaches ?? [];
-  if (cache === undefined || others.length > 0 || condition !== undefined) return undefined;
+  if (cache === undefined || others.length > 0 || (condition ?? type) !== undefined)
+    return undefined;
   const shared = singleFlight === undefined ? cache.policy.singleFlight : singleFlight !== false;
   return { step, cache, shared };
-}
-
-/** The method's own value goes out as it is; what came from elsewhere is revived. */
-function settled({ reviver }: MethodPlan, { own, value }: Outcome): unknown {
-  return own ? value : reviver.revive(value);
 }
 
 async function proceed({ method, where }: MethodPlan, { self, args }: Call): Promise<Loaded> {

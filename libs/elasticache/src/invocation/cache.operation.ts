@@ -8,6 +8,9 @@ type Arguments = any[];
 // eslint-disable-next-line typescript/no-explicit-any -- `this` is the instance, whatever its class
 type Instance = any;
 
+/** What an option function may name an entry by: also an instance of a DTO's class, by its own properties. */
+export type KeyLike = Key | object;
+
 /** An option as a function of the method's arguments; `this` is the instance. */
 export type OfArguments<T> = (this: Instance, ...args: Arguments) => T;
 /** An option as a function of the method's result and arguments. */
@@ -36,7 +39,11 @@ export function fromResult<F extends OfResult<unknown>>(evaluate: F): FromResult
  * @example
  * keyGenerator: (target, methodName, args) => [target.constructor.name, methodName, ...args]
  */
-export type KeyGenerator = (target: object, methodName: string, args: readonly Instance[]) => Key;
+export type KeyGenerator = (
+  target: object,
+  methodName: string,
+  args: readonly Instance[],
+) => KeyLike;
 
 /** The call for which a {@link CacheResolver} names the caches. */
 export interface CacheResolverContext {
@@ -73,7 +80,7 @@ interface StoreOptions {
 /** Options of {@link Cacheable}. */
 export interface CacheableOptions extends OperationOptions, StoreOptions {
   /** Default: the single argument, else the tuple of the arguments. Exclusive with `keyGenerator`. */
-  readonly key?: Key | OfArguments<Key>;
+  readonly key?: Key | OfArguments<KeyLike>;
   /** False: this call is as if not annotated. */
   readonly condition?: OfArguments<boolean>;
   /** `false`: concurrent calls for one key each run the method. */
@@ -84,13 +91,13 @@ export interface CacheableOptions extends OperationOptions, StoreOptions {
 
 /** Options of {@link CachePut}. */
 export interface CachePutOptions extends OperationOptions, StoreOptions {
-  readonly key?: Key | OfArguments<Key> | FromResult<OfResult<Key>>;
+  readonly key?: Key | OfArguments<KeyLike> | FromResult<OfResult<KeyLike>>;
   readonly condition?: OfArguments<boolean> | FromResult<OfResult<boolean>>;
 }
 
 /** Options of {@link CacheEvict}. */
 export interface CacheEvictOptions extends OperationOptions {
-  readonly key?: Key | OfArguments<Key> | FromResult<OfResult<Key>>;
+  readonly key?: Key | OfArguments<KeyLike> | FromResult<OfResult<KeyLike>>;
   readonly condition?: OfArguments<boolean> | FromResult<OfResult<boolean>>;
   /** Empties the caches. Exclusive with `key` and `pattern`. */
   readonly allEntries?: boolean;
@@ -107,7 +114,7 @@ export interface CacheableManyOptions extends Omit<
   'key' | 'maxEmissions' | 'returns'
 > {
   /** The keys of a batch, one per element; default: each element is its own key. */
-  readonly keys?: OfArguments<readonly Key[]>;
+  readonly keys?: OfArguments<readonly KeyLike[]>;
 }
 
 /** Options of {@link CacheConfig}: what the operations of a class start from. */

@@ -1,4 +1,4 @@
-import type { Flight, Loaded } from '../cache/in.flight.js';
+import type { Loaded } from '../cache/in.flight.js';
 import {
   loadAndKeep,
   type Loader,
@@ -11,21 +11,29 @@ import type { MethodPlan } from './method.plan.js';
 import type { Call } from './operation.step.js';
 import { type PendingPut, pendingEvicts, pendingPuts, settle, store } from './write.operations.js';
 
-/** Runs the method once. The flight tells whether others wait for what it brings. */
-export type Proceed = (flight?: Flight) => Promise<Loaded>;
+/** The method of one call. */
+export interface Invocation {
+  /** Runs it, at most once. The flight tells whether others wait for what it brings. */
+  readonly load: Loader['load'];
+  readonly onJoin?: NonNullable<Loader['onJoin']>;
+}
 
 /**
  * One call in Spring's order: early evicts, lookups, the method, the cacheables' puts, puts, late
  * evicts. What fails before the method fails the call; the method's own error passes through and
  * leaves the rest undone; what fails after it costs neither the value nor the operations that follow.
  */
-export async function runCall(plan: MethodPlan, call: Call, proceed: Proceed): Promise<Outcome> {
+export async function runCall(
+  plan: MethodPlan,
+  call: Call,
+  invocation: Invocation,
+): Promise<Outcome> {
   const early = pendingEvicts(plan.earlyEvicts, call);
   const { targets, shared } = targetsOf(plan, call);
   const puts = pendingPuts(plan.puts, call);
   const late = pendingEvicts(plan.lateEvicts, call);
   await settle(early.map((evict) => evict(undefined)));
-  const loader = { load: proceed, shared, certain: plan.returns === 'promise' };
+  const loader = { ...invocation, shared, certain: plan.returns === 'promise' };
   const outcome =
     puts.length > 0 ? await runAndPut(targets, puts, loader) : await readOrRun(targets, loader);
   await settle(late.map((evict) => evict(outcome.value)));
@@ -33,7 +41,8 @@ export async function runCall(plan: MethodPlan, call: Call, proceed: Proceed): P
 }
 
 /** The entries that the applying cacheables read and fill, each once. */
-export function targetsOf({ cacheables }: MethodPlan, call: Call) {
+export function targetsOf({ cacheables, reviver }: MethodPlan, call: Call) {
+  const { revive } = reviver;
   const targets: Target[] = [];
   let shared = true;
   for (const step of cacheables) {
@@ -42,7 +51,7 @@ export function targetsOf({ cacheables }: MethodPlan, call: Call) {
     const options = step.keepOptions(call);
     for (const cache of step.caches(call)) {
       if (targets.some((known) => known.cache === cache && known.text === text)) continue;
-      targets.push({ cache, text, options });
+      targets.push({ cache, text, options, ...(revive && { revive }) });
       const { singleFlight } = step.options;
       shared &&= singleFlight === undefined ? cache.policy.singleFlight : singleFlight !== false;
     }
@@ -66,8 +75,8 @@ async function runAndPut(
   const loaded = await loadAndKeep(targets, {
     ...loader,
     shared: false,
-    load: async (flight) => {
-      const result = await loader.load(flight);
+    load: async (flight, cache) => {
+      const result = await loader.load(flight, cache);
       decided = decide(puts, result);
       return result;
     },

@@ -83,7 +83,7 @@ export function planOf(method: CachedMethod, type: object, settings: PlanSetting
     lateEvicts: evicts.filter(({ options }) => !options.beforeInvocation),
     many,
     reviver: reviverOf(revived?.options.type, where),
-    maxEmissions: Math.min(...limits),
+    maxEmissions: limits.length > 0 ? Math.min(...limits) : MAX_EMISSIONS,
   };
 }
 

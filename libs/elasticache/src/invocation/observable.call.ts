@@ -1,10 +1,14 @@
 import { Observable, Subject, type Subscriber, takeUntil } from 'rxjs';
 
 import type { Flight, Loaded } from '../cache/in.flight.js';
+import type { NamedCache } from '../cache/named.cache.js';
 import type { Outcome } from '../cache/read.through.js';
-import { runCall } from './method.call.js';
+import { type Invocation, runCall } from './method.call.js';
 import type { MethodPlan } from './method.plan.js';
 import type { Call } from './operation.step.js';
+
+/** More emissions than are stored. */
+const TOO_MUCH: Loaded = { value: undefined, unshared: true };
 
 /** Nobody is left to take what the source would emit. Ends the call; never seen by a subscriber. */
 const ABANDONED = Symbol('abandoned');
@@ -18,23 +22,15 @@ const ABANDONED = Symbol('abandoned');
 export function observableCall(plan: MethodPlan, call: Call): Observable<unknown> {
   return new Observable((subscriber) => {
     const source = new Source(plan, call, subscriber);
-    deliver(
-      plan,
-      runCall(plan, call, (flight) => source.run(flight)),
-      subscriber,
-    );
+    deliver(runCall(plan, call, source), subscriber);
     return () => source.leave();
   });
 }
 
-function deliver(
-  plan: MethodPlan,
-  outcome: Promise<Outcome>,
-  subscriber: Subscriber<unknown>,
-): void {
+function deliver(outcome: Promise<Outcome>, subscriber: Subscriber<unknown>): void {
   outcome
-    .then(async (came) => {
-      if (!came.own) await replay(plan, came, subscriber);
+    .then((came) => {
+      if (!came.own) replay(came, subscriber);
       subscriber.complete();
     })
     .catch((error: unknown) => {
@@ -42,22 +38,18 @@ function deliver(
     });
 }
 
-async function replay(
-  { reviver }: MethodPlan,
-  { value, emissions }: Outcome,
-  to: Subscriber<unknown>,
-): Promise<void> {
-  for (const emission of emissions ? (value as unknown[]) : [value]) {
-    to.next(await reviver.revive(emission));
-  }
+function replay({ value, emissions }: Outcome, to: Subscriber<unknown>): void {
+  for (const emission of emissions ? (value as unknown[]) : [value]) to.next(emission);
 }
 
 /** The method's own Observable, run at most once, between its subscriber and the cache. */
-class Source {
+class Source implements Invocation {
   /** Stops the source also where it emits while it is being subscribed to. */
   private readonly stop = new Subject<void>();
   private flight: Flight | undefined;
+  private cache: NamedCache | undefined;
   private abandon: ((reason: symbol) => void) | undefined;
+  private leaveFlight: (() => void) | undefined;
   private isLeft = false;
   private isComplete = false;
   private emissions: unknown[] = [];
@@ -69,8 +61,10 @@ class Source {
     private readonly subscriber: Subscriber<unknown>,
   ) {}
 
-  run(flight?: Flight): Promise<Loaded> {
+  readonly load = (flight?: Flight, cache?: NamedCache): Promise<Loaded> => {
     this.flight = flight;
+    this.cache = cache ?? this.plan.puts[0]?.constantCaches?.[0];
+    if (flight !== undefined) flight.onDeserted = () => this.isLeft && this.abandonUnlessNeeded();
     return new Promise((resolve, reject) => {
       if (this.isLeft) return reject(ABANDONED as unknown as Error);
       this.abandon = reject;
@@ -82,7 +76,12 @@ class Source {
         complete: () => resolve(this.loaded()),
       });
     });
-  }
+  };
+
+  readonly onJoin = (leave: () => void): void => {
+    this.leaveFlight = leave;
+    if (this.isLeft) leave();
+  };
 
   /**
    * The subscriber is gone: so is the source, unless others wait for what it brings. It has until
@@ -90,6 +89,7 @@ class Source {
    */
   leave(): void {
     this.isLeft = true;
+    this.leaveFlight?.();
     queueMicrotask(() => this.abandonUnlessNeeded());
   }
 
@@ -101,24 +101,31 @@ class Source {
   }
 
   private pass(emission: unknown): void {
-    if (++this.count <= this.plan.maxEmissions) this.emissions.push(this.snapshot(emission));
-    else this.emissions = [];
+    this.collect(emission);
     this.subscriber.next(emission);
     // A source that never yields the turn would otherwise emit for ever to nobody.
-    if (this.isLeft && this.count > this.plan.maxEmissions) this.abandonUnlessNeeded();
+    if (this.isLeft && this.isTooMuch) this.abandonUnlessNeeded();
   }
 
-  /** The value as it was emitted: the subscriber may change it before the source completes. */
-  private snapshot(emission: unknown): unknown {
-    const [step] = [...this.plan.cacheables, ...this.plan.puts];
-    const [cache] = step?.caches(this.call) ?? [];
-    return cache === undefined ? emission : cache.copyForJoiner(emission);
+  /** Keeps the value as it was emitted: the subscriber may change it before the source completes. */
+  private collect(emission: unknown): void {
+    this.count++;
+    if (!this.isTooMuch) {
+      this.emissions.push(this.cache ? this.cache.copyForJoiner(emission) : emission);
+    } else if (this.emissions.length > 0) {
+      this.emissions = [];
+      this.flight?.land(TOO_MUCH); // whoever waits need not wait for an end that may never come
+    }
   }
 
   private loaded(): Loaded {
     this.isComplete = true;
-    if (this.count > this.plan.maxEmissions) return { value: undefined, unshared: true };
+    if (this.isTooMuch) return TOO_MUCH;
     const { emissions } = this;
     return this.count === 1 ? { value: emissions[0] } : { value: emissions, emissions: true };
+  }
+
+  private get isTooMuch(): boolean {
+    return this.count > this.plan.maxEmissions;
   }
 }

@@ -151,7 +151,7 @@ export class Step<K extends OperationKind = OperationKind> {
     const { keyGenerator, methodName } = this.settings;
     if (typeof key === 'function') {
       return this.encode(
-        this.evaluate('key', () => (key as OfArguments<Key>).apply(call.self, [...call.args])),
+        this.evaluate('key', () => (key as OfArguments<unknown>).apply(call.self, [...call.args])),
       );
     }
     if (key !== undefined) return this.encode(key);

@@ -19,6 +19,12 @@ export interface OptionRule {
 export const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
+export function isPlainObject(value: unknown): value is Record<string, unknown> {
+  return (
+    isObject(value) && [Object.prototype, null].includes(Object.getPrototypeOf(value) as object)
+  );
+}
+
 export const must =
   (holds: (value: unknown) => boolean, expectation: string) =>
   (value: unknown): string | undefined =>
@@ -70,10 +76,4 @@ function shown(value: unknown): string {
   if (typeof value === 'object' && value !== null)
     return Array.isArray(value) ? 'an array' : 'an object';
   return typeof value === 'function' ? 'a function' : String(value);
-}
-
-function isPlainObject(value: unknown): boolean {
-  return (
-    isObject(value) && [Object.prototype, null].includes(Object.getPrototypeOf(value) as object)
-  );
 }

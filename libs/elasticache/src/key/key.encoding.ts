@@ -143,10 +143,8 @@ function dateOf(date: Date): string {
 
 function objectOf(object: Readonly<Record<string, unknown>>, walk: Walk): string {
   const names = Object.keys(object).sort();
-  if (names.length === 0 && typeof object['toJSON'] === 'function') {
-    // Such as an ObjectId: all of a class would share one entry.
-    throw fault(walk, 'keeps its state to itself');
-  }
+  // Such as an ObjectId, or a value object with `#private` fields: all of a class would share one entry.
+  if (names.length === 0 && hasHiddenState(object)) throw fault(walk, 'keeps its state to itself');
   const properties = names.map((name) => {
     walk.trail.push(name);
     const property = `${nameOf(name)}=${partOf(object[name], walk)}`;
@@ -154,6 +152,15 @@ function objectOf(object: Readonly<Record<string, unknown>>, walk: Walk): string
     return property;
   });
   return `[?${properties.join(':')}]`;
+}
+
+/** Whether an object without properties of its own has ways to tell more than nothing. A DTO with nothing set has none. */
+function hasHiddenState(object: object): boolean {
+  if (Object.getOwnPropertySymbols(object).length > 0) return true;
+  const prototype = Object.getPrototypeOf(object) as object | null;
+  if (prototype === null || prototype === Object.prototype) return false;
+  const members = Reflect.ownKeys(prototype).filter((name) => name !== 'constructor');
+  return members.length > 0 || hasHiddenState(prototype);
 }
 
 function nameOf(name: string): string {

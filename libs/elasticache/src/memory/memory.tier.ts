@@ -71,8 +71,8 @@ export class LruMemoryTier implements MemoryTier {
     const { maxEntries: max, maxBytes } = settings;
     this.slots = new LRUCache(
       maxBytes === undefined
-        ? { max }
-        : { max, maxSize: maxBytes, sizeCalculation: (slot, key) => sizeOf(slot, key) },
+        ? { maxSize: max, sizeCalculation: () => 1 } // `max` would take the room of all entries at once
+        : { max, maxSize: maxBytes, sizeCalculation: sizeOf },
     );
   }
 

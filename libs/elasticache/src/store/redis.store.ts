@@ -1,4 +1,5 @@
 import type { EntryCodec } from '../codec/entry.codec.js';
+import { plainError, plainReason } from '../connection/plain.reason.js';
 import type { PipelineReply, RedisClient } from '../connection/redis.client.js';
 import type { RedisConnection } from '../connection/redis.connection.js';
 import type { Entry } from '../entry/cache.entry.js';
@@ -178,14 +179,8 @@ export class RedisStore implements CacheStore {
   }
 
   private unavailable(error: unknown): CacheError {
-    // ioredis hangs the command on its errors, and with it the bytes of the value and passwords.
-    if (error instanceof Error && 'command' in error) delete error.command;
-    const problem = error instanceof Error ? error.message : String(error);
-    return new CacheUnavailableError(
-      'CACHE_UNAVAILABLE',
-      { where: this.where, problem: problem.slice(0, 200) },
-      error,
-    );
+    const params = { where: this.where, problem: plainReason(error) };
+    return new CacheUnavailableError('CACHE_UNAVAILABLE', params, plainError(error));
   }
 }
 

@@ -1,0 +1,55 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+
+import type { Flight } from './in.flight.js';
+
+/*
+ * Which load the running code is part of.
+ *
+ * A loader may read the very key it loads: `super.find()` inside an override, a batch method that
+ * calls the single one, a programmatic read-through inside a cached method. Joining the load in
+ * flight would then be waiting for itself, for ever; and two loads may wait for each other through
+ * two calls that know nothing of one another. So every flight knows what it waits for, and a call
+ * does not join where that would close a circle: it loads for itself.
+ *
+ * The storage is switched off while no load runs: on Node before 24 it makes every promise of the
+ * process dearer, those of hits included.
+ */
+const context = new AsyncLocalStorage<Flight>();
+let running = 0;
+
+/** Runs the load as the flight's, on behalf of the load it is part of. */
+export async function loading<T>(flight: Flight, load: () => Promise<T>): Promise<T> {
+  const outer = context.getStore();
+  outer?.waitsFor.add(flight);
+  running++;
+  try {
+    return await context.run(flight, load);
+  } finally {
+    outer?.waitsFor.delete(flight);
+    if (--running === 0) context.disable();
+  }
+}
+
+/** Waits for another's flight, as part of the load that is running. */
+export async function waiting<T>(flight: Flight, landing: Promise<T>): Promise<T> {
+  const outer = context.getStore();
+  outer?.waitsFor.add(flight);
+  try {
+    return await landing;
+  } finally {
+    outer?.waitsFor.delete(flight);
+  }
+}
+
+/** Whether the flight waits, over however many others, for the load that is running. */
+export function isWaitingForUs(flight: Flight): boolean {
+  const outer = context.getStore();
+  return outer !== undefined && waitsFor(flight, outer, new Set());
+}
+
+function waitsFor(flight: Flight, sought: Flight, seen: Set<Flight>): boolean {
+  if (flight === sought) return true;
+  if (seen.has(flight)) return false;
+  seen.add(flight);
+  return [...flight.waitsFor].some((next) => waitsFor(next, sought, seen));
+}
