@@ -36,7 +36,7 @@ export async function inspect(
     if (own.length === 0) faults.push(...(await preparationFaults(method, type, core)));
   }
   if (faults.length > 0) throw new CacheConfigurationError(faults);
-  for (const warning of sharedDefaultKeys(decorated)) warn(warning);
+  for (const warning of core.hasKeyGenerator ? [] : sharedDefaultKeys(decorated)) warn(warning);
 }
 
 async function preparationFaults(

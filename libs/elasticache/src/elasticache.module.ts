@@ -90,6 +90,10 @@ export class ElastiCacheModule {
    * })
    */
   static forRootAsync({ isGlobal, ...options }: ElastiCacheModuleAsyncOptions): DynamicModule {
+    if (!options.useFactory && !options.useClass && !options.useExisting) {
+      const message = 'needs useFactory, useClass or useExisting';
+      throw new CacheConfigurationError([{ path: 'forRootAsync', message }]);
+    }
     return rootModule(ElastiCacheCoreModule.forRootAsync(options), [], isGlobal);
   }
 

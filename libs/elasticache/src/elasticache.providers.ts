@@ -110,6 +110,11 @@ export class ElastiCacheCore {
     this.faults.push(...faults);
   }
 
+  /** Whether operations without a key of their own have one made by the module's option. */
+  get hasKeyGenerator(): boolean {
+    return this.options.keyGenerator !== undefined;
+  }
+
   isKnown(name: string): boolean {
     return (this.options.dynamicCaches ?? true) || this.definitions.has(name);
   }

@@ -92,7 +92,11 @@ function tierFaults(own: CacheOptions, { defaults = {}, isShared, path }: CacheP
 }
 
 function connectionFaults(connection: unknown): Fault[] {
-  if (!isObject(connection) || 'getBuffer' in connection) return [];
+  if (!isObject(connection)) return [];
+  if (connection['isCluster'] === true) {
+    return [{ path: 'connection', message: 'is a Cluster; this version knows one node alone' }];
+  }
+  if ('getBuffer' in connection) return [];
   const { url, ...others } = connection;
   const rest = Object.keys(others).filter((name) => others[name] !== undefined);
   if (url === undefined && connection['host'] === undefined) {

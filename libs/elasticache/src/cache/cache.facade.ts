@@ -73,10 +73,12 @@ export class CacheFacade<K extends Key = Key, V = unknown> implements Cache<K, V
     const batch = { caches: [named], elements, shared: this.isShared(options) };
     const results = await readManyThrough(batch, async (missing) => {
       const missingKeys = missing.map((i) => asked[firsts[i]!.first]!);
-      const values = await load(missingKeys, named.closing);
-      const found = missing.flatMap((i, m) => {
-        const key = missingKeys[m]!;
-        return values.has(key) ? [[i, { value: values.get(key) }] as const] : [];
+      const answer = await load(missingKeys, named.closing);
+      // By the keys' texts: a loader that makes its keys from rows answers with equal ones, not the same.
+      const values = new Map([...answer].map(([key, value]) => [this.textOf(key), value]));
+      const found = missing.flatMap((i) => {
+        const { text } = elements[i]!;
+        return values.has(text) ? [[i, { value: values.get(text) }] as const] : [];
       });
       return new Map<number, Loaded>(found);
     });

@@ -209,8 +209,7 @@ export class CacheWrites {
   private remember(write: StoreWrite): void {
     if (!write.wanted()) return;
     const { memory, recorder, clock } = this.parts;
-    memory.set(write.text, write.entry, clock.now());
-    recorder.put(write.text, write.ttlMs);
+    if (memory.set(write.text, write.entry, clock.now())) recorder.put(write.text, write.ttlMs);
   }
 
   private failed(error: unknown, { method }: KeepOptions, key?: string): void {

@@ -1,3 +1,5 @@
+import { Observable } from 'rxjs';
+
 import type { NamedCache } from '../cache/named.cache.js';
 import type { Fault } from '../errors/catalogue.js';
 import { faultsIn } from './option.rules.js';
@@ -187,5 +189,10 @@ function methodFaults(method: CachedMethod): string[] {
 
 function isObservable(method: CachedMethod): boolean {
   const marked = method.operations.some(({ options }) => 'returns' in options && options.returns);
-  return marked || (returnTypeOf(method) as { name?: string } | undefined)?.name === 'Observable';
+  return marked || isObservableType(returnTypeOf(method));
+}
+
+function isObservableType(type: unknown): boolean {
+  if (typeof type !== 'function') return false;
+  return type === Observable || type.prototype instanceof Observable;
 }

@@ -1,11 +1,17 @@
-import { Observable, Subject, type Subscriber, takeUntil } from 'rxjs';
+import { isObservable, Observable, Subject, type Subscriber, takeUntil } from 'rxjs';
 
 import type { Flight, Loaded } from '../cache/in.flight.js';
 import type { NamedCache } from '../cache/named.cache.js';
 import type { Outcome } from '../cache/read.through.js';
+import { CacheConfigurationError } from '../errors/cache.errors.js';
 import { type Invocation, runCall } from './method.call.js';
 import type { MethodPlan } from './method.plan.js';
 import type { Call } from './operation.step.js';
+
+function noObservable({ where }: MethodPlan): CacheConfigurationError {
+  const message = "is marked returns: 'observable', and answered with something else";
+  return new CacheConfigurationError([{ path: where, message }]);
+}
 
 /** More emissions than are stored. */
 const TOO_MUCH: Loaded = { value: undefined, unshared: true };
@@ -49,6 +55,7 @@ class Source implements Invocation {
   private flight: Flight | undefined;
   private cache: NamedCache | undefined;
   private abandon: ((reason: symbol) => void) | undefined;
+  private conclude: ((loaded: Loaded) => void) | undefined;
   private leaveFlight: (() => void) | undefined;
   private isLeft = false;
   private isComplete = false;
@@ -68,8 +75,10 @@ class Source implements Invocation {
     return new Promise((resolve, reject) => {
       if (this.isLeft) return reject(ABANDONED as unknown as Error);
       this.abandon = reject;
+      this.conclude = resolve;
       const { self, args } = this.call;
-      const observable = this.plan.method.original.apply(self, [...args]) as Observable<unknown>;
+      const observable = this.plan.method.original.apply(self, [...args]);
+      if (!isObservable(observable)) return reject(noObservable(this.plan));
       observable.pipe(takeUntil(this.stop)).subscribe({
         next: (emission) => this.pass(emission),
         error: reject,
@@ -96,6 +105,7 @@ class Source implements Invocation {
   private abandonUnlessNeeded(): void {
     if (this.isComplete || this.flight?.hasJoiners) return;
     this.flight?.land(undefined); // over at once: nobody may join what brings nothing
+    if (this.count > 0 && this.plan.lateEvicts.length > 0) this.conclude?.(this.partial());
     this.abandon?.(ABANDONED);
     this.stop.next();
   }
@@ -116,6 +126,11 @@ class Source implements Invocation {
       this.emissions = [];
       this.flight?.land(TOO_MUCH); // whoever waits need not wait for an end that may never come
     }
+  }
+
+  /** What a source brought whose subscriber has seen enough: not to be stored, but what it did may make entries untrue. */
+  private partial(): Loaded {
+    return { ...this.loaded(), unshared: true };
   }
 
   private loaded(): Loaded {

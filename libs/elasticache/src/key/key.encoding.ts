@@ -124,6 +124,15 @@ function partsOf(parts: readonly unknown[], walk: Walk): string {
 }
 
 function structureOf(structure: object, walk: Walk): string {
+  try {
+    return readStructure(structure, walk);
+  } catch (error) {
+    if (error instanceof CacheError) throw error;
+    throw fault(walk, 'cannot be read: a getter of it throws, or it is not what it says');
+  }
+}
+
+function readStructure(structure: object, walk: Walk): string {
   if (walk.trail.length >= MAX_DEPTH) {
     throw fault(walk, `is nested deeper than ${MAX_DEPTH} levels, or in a cycle`);
   }

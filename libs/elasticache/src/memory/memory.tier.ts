@@ -57,8 +57,8 @@ export interface MemoryTier {
   handOut(entry: Entry): unknown;
   /** A value as a hit would hand it out. Throws `CacheSerializationError` for one that cannot be stored. */
   copy(value: unknown): unknown;
-  /** Throws `CacheSerializationError` for a value that cannot be stored. */
-  set(text: string, entry: Entry, now: number): void;
+  /** False where the value alone is beyond the tier's bounds. Throws `CacheSerializationError` for one that cannot be stored. */
+  set(text: string, entry: Entry, now: number): boolean;
   delete(text: string): boolean;
   deleteMatching(glob?: Glob): number;
 }
@@ -96,10 +96,11 @@ export class LruMemoryTier implements MemoryTier {
     return this.isolated(value).value;
   }
 
-  set(text: string, entry: Entry, now: number): void {
+  set(text: string, entry: Entry, now: number): boolean {
     const { idleMs = Infinity } = this.settings;
     const slot = { ...entry, ...this.isolated(entry.value), idleUntil: now + idleMs };
-    this.slots.set(boundedText(text), slot);
+    const key = boundedText(text);
+    return this.slots.set(key, slot).has(key);
   }
 
   delete(text: string): boolean {
@@ -134,7 +135,7 @@ export const noMemory: MemoryTier = {
   get: () => undefined,
   handOut: (entry) => entry.value,
   copy: (value) => copyOf(value, 'the shared tier'),
-  set: () => undefined,
+  set: () => true,
   delete: () => false,
   deleteMatching: () => 0,
 };

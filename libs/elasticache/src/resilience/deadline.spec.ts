@@ -7,7 +7,7 @@ const expiry = new Error('time is over');
 const failed = (error: unknown) => ({ because: error });
 
 describe('A deadline', () => {
-  beforeEach(() => void jest.useFakeTimers());
+  beforeEach(() => void jest.useFakeTimers({ doNotFake: ['setImmediate'] }));
   afterEach(() => void jest.useRealTimers());
 
   const open = (ms: number) => {
@@ -17,6 +17,7 @@ describe('A deadline', () => {
     const pass = async (span: number) => {
       clock.time += span;
       await jest.advanceTimersByTimeAsync(span);
+      await new Promise((resolve) => setImmediate(resolve)); // a deadline looks after the turn's input
     };
     const wait = <T>(work: Promise<T>) => {
       const state = { outcome: undefined as unknown };

@@ -53,10 +53,14 @@ export class Deadline {
   }
 
   private arm(delayMs: number): void {
-    this.timer = setTimeout(() => this.sweep(), Math.min(delayMs, LONGEST_TIMER_MS));
+    this.timer = setTimeout(
+      () => setImmediate(() => this.sweep()),
+      Math.min(delayMs, LONGEST_TIMER_MS),
+    );
     this.timer.unref();
   }
 
+  /** After the turn's input: where the event loop was held up, the answers are here and only have to be read. */
   private sweep(): void {
     const now = this.clock.now();
     let next = this.waiters[this.head];

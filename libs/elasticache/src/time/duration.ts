@@ -6,7 +6,9 @@ export type Duration = number | string;
 /** The duration in milliseconds, or undefined where it is not one: zero, negative, not finite, unparsable. */
 export function parseDuration(duration: unknown): number | undefined {
   const value = typeof duration === 'string' ? parseText(duration) : duration;
-  return typeof value === 'number' && Number.isFinite(value) && value > 0 ? value : undefined;
+  return typeof value === 'number' && value > 0 && value <= Number.MAX_SAFE_INTEGER
+    ? value
+    : undefined;
 }
 
 export function isDuration(value: unknown): value is Duration {
