@@ -242,7 +242,7 @@ describe.each(tiers)('Single flight, %s', (name) => {
   });
 
   it('a batch joins the single loads in flight, and asks for the rest alone', async () => {
-    const { service, articles, lookedUp } = await start();
+    const { service, lookedUp } = await start();
     const single = service.find(1);
     await service.started.opened;
     const batch = service.findMany([1, 2, 1, 3]);

@@ -77,7 +77,7 @@ describe('The loads in flight', () => {
 describe('A flight', () => {
   it('brings every joiner a copy made by its own hand, emissions included', async () => {
     const flight = new Flight(true);
-    const joined = [1, 2].map((id) => flight.join((value) => ({ id, value })));
+    const joined = [1, 2].map((id) => flight.join((value) => ({ id, value })).landing);
     flight.land({ value: 'v', emissions: true });
     expect(await Promise.all(joined)).toEqual([
       { value: { id: 1, value: 'v' }, emissions: true },
@@ -87,7 +87,7 @@ describe('A flight', () => {
 
   it('makes the copies when it lands, before anybody can change the value', async () => {
     const flight = new Flight(true);
-    const joined = flight.join((value) => structuredClone(value));
+    const joined = flight.join((value) => structuredClone(value)).landing;
     const value = { n: 1 };
     flight.land({ value });
     value.n = 2;
@@ -96,7 +96,7 @@ describe('A flight', () => {
 
   it('shares its failure, as the same object', async () => {
     const flight = new Flight(true);
-    const joined = [flight.join(same), flight.join(same)];
+    const joined = [flight.join(same).landing, flight.join(same).landing];
     const error = new Error('own');
     flight.crash(error);
     const failures = await Promise.all(
@@ -110,17 +110,34 @@ describe('A flight', () => {
     async (loaded) => {
       const flight = new Flight(false);
       const copy = jest.fn(same);
-      const joined = flight.join(copy);
+      const joined = flight.join(copy).landing;
       flight.land(loaded);
       expect(await joined).toBeUndefined();
       expect(copy).not.toHaveBeenCalled();
     },
   );
 
-  it('knows whether somebody waits', () => {
+  it('knows whether somebody waits, and tells when nobody does any more', () => {
     const flight = new Flight(false);
+    const onDeserted = (flight.onDeserted = jest.fn());
     expect(flight.hasJoiners).toBe(false);
-    void flight.join(same);
+    const [first, second] = [flight.join(same), flight.join(same)];
+    first.leave();
+    first.leave();
     expect(flight.hasJoiners).toBe(true);
+    expect(onDeserted).not.toHaveBeenCalled();
+    second.leave();
+    expect(flight.hasJoiners).toBe(false);
+    expect(onDeserted).toHaveBeenCalledTimes(1);
+  });
+
+  it('who leaves after the landing leaves nothing', async () => {
+    const flight = new Flight(false);
+    const onDeserted = (flight.onDeserted = jest.fn());
+    const { landing, leave } = flight.join(same);
+    flight.land({ value: 'v' });
+    leave();
+    expect(onDeserted).not.toHaveBeenCalled();
+    expect(await landing).toEqual({ value: 'v' });
   });
 });
