@@ -21,15 +21,21 @@ export class CacheFacade<K extends Key = Key, V = unknown> implements Cache<K, V
     private readonly resolve: (name: string) => NamedCache,
   ) {}
 
-  async get(key: K): Promise<V | undefined> {
-    const entry = await this.named.find(this.textOf(key));
-    return entry && this.valueOf(entry);
+  /** Not async: a hit in memory is answered in this turn. */
+  get(key: K): Promise<V | undefined> {
+    try {
+      const text = this.textOf(key);
+      const entry = this.named.findInMemory(text);
+      return entry === undefined ? this.getShared(text) : Promise.resolve(this.valueOf(entry));
+    } catch (error) {
+      return Promise.reject(error as Error);
+    }
   }
 
   async getEntry(key: K): Promise<CacheEntry<V> | undefined> {
     const text = this.textOf(key);
     const inMemory = this.named.findInMemory(text);
-    const entry = inMemory ?? (await this.named.find(text));
+    const entry = inMemory ?? (await this.named.findShared(text));
     if (entry === undefined) return undefined;
     const tier: Tier = inMemory === undefined ? 'shared' : 'memory';
     const { createdAt, expiresAt } = entry;
@@ -128,6 +134,11 @@ export class CacheFacade<K extends Key = Key, V = unknown> implements Cache<K, V
 
   private get where(): string {
     return `cache '${this.name}'`;
+  }
+
+  private async getShared(text: string): Promise<V | undefined> {
+    const entry = await this.named.findShared(text);
+    return entry && this.valueOf(entry);
   }
 
   private textOf(key: K): string {

@@ -66,8 +66,11 @@ export class NamedCache {
 
   /** The live entry from the nearest tier that has it; undefined on a miss, and where the tier failed. */
   async find(text: string, method?: string): Promise<Entry | undefined> {
-    const entry = this.findInMemory(text);
-    if (entry !== undefined) return entry;
+    return this.findInMemory(text) ?? this.findShared(text, method);
+  }
+
+  /** The rest of `find`, where {@link findInMemory} was asked before. */
+  async findShared(text: string, method?: string): Promise<Entry | undefined> {
     let found: Found;
     try {
       found = await this.store.get(text);

@@ -78,7 +78,7 @@ export async function readThrough(targets: readonly Target[], loader: Loader): P
 }
 
 /** The part of the read path that comes after a miss. */
-async function joinOrLoad(targets: readonly Target[], loader: Loader): Promise<Outcome> {
+export async function joinOrLoad(targets: readonly Target[], loader: Loader): Promise<Outcome> {
   const flight = loader.shared ? flightOf(targets) : undefined;
   if (flight !== undefined && !isWaitingForUs(flight)) {
     const { cache, text } = targets[0]!;

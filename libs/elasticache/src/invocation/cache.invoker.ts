@@ -1,9 +1,8 @@
 import { isObservable } from 'rxjs';
 
 import type { Loaded } from '../cache/in.flight.js';
-import type { KeepOptions } from '../cache/entry.maker.js';
 import type { NamedCache } from '../cache/named.cache.js';
-import { readThrough } from '../cache/read.through.js';
+import { joinOrLoad } from '../cache/read.through.js';
 import { CacheConfigurationError } from '../errors/cache.errors.js';
 import { batchCall } from './batch.call.js';
 import type { CachedMethod } from './cache.metadata.js';
@@ -52,17 +51,14 @@ export class CachingInvoker implements CacheInvoker {
   /** A hit in memory is answered in this turn, without a promise of our own in between. */
   private simpleCall(plan: MethodPlan, { step, cache, shared }: SimplePlan, call: Call): unknown {
     let text: string;
-    let options: KeepOptions;
     try {
       text = step.text(call)!;
       const entry = cache.findInMemory(text);
       if (entry !== undefined) return Promise.resolve(cache.handOut(entry));
-      options = step.keepOptions(call);
     } catch (error) {
       return Promise.reject(error as Error);
     }
-    const loader = { load: () => proceed(plan, call), shared, certain: true };
-    return readThrough([{ cache, text, options }], loader).then(({ value }) => value);
+    return missInMemory(plan, { step, cache, shared }, { call, text });
   }
 
   private async promiseCall(plan: MethodPlan, call: Call): Promise<unknown> {
@@ -88,6 +84,19 @@ export class CachingInvoker implements CacheInvoker {
 export const disabledInvoker: CacheInvoker = {
   call: (method, self, args) => method.original.apply(self, args),
 };
+
+/** Apart from the hit, which would otherwise pay for what the closures in here hold. */
+async function missInMemory(
+  plan: MethodPlan,
+  { step, cache, shared }: SimplePlan,
+  { call, text }: { call: Call; text: string },
+): Promise<unknown> {
+  const options = step.keepOptions(call);
+  const entry = await cache.findShared(text, options.method);
+  if (entry !== undefined) return cache.handOut(entry);
+  const loader = { load: () => proceed(plan, call), shared, certain: true };
+  return (await joinOrLoad([{ cache, text, options }], loader)).value;
+}
 
 function simplePlan(plan: MethodPlan): SimplePlan | undefined {
   const [step] = plan.cacheables;

@@ -57,7 +57,7 @@ export class Step<K extends OperationKind = OperationKind> {
   ) {
     this.where = settings.where;
     this.method = settings.method;
-    this.plainKeep = { method: settings.method };
+    this.plainKeep = { method: settings.method, ttl: constantTtl(options) };
     if (settings.cacheResolver === undefined) {
       this.fixedCaches = settings.cacheNames.map(settings.cacheNamed);
     }
@@ -115,10 +115,11 @@ export class Step<K extends OperationKind = OperationKind> {
       ttl?: Duration | OfArguments<Duration> | FromResult<OfResult<Duration>>;
       unless?: OfResult<boolean>;
     };
-    if (ttl === undefined && unless === undefined) return this.plainKeep;
+    const variesByCall = typeof ttl === 'function' || ttl instanceof FromResult;
+    if (!variesByCall && unless === undefined) return this.plainKeep;
     return {
       ...this.plainKeep,
-      ttl: ttl === undefined ? undefined : ({ value }) => this.ttlOf(ttl, call, value),
+      ...(variesByCall ? { ttl: ({ value }) => this.ttlOf(ttl, call, value) } : {}),
       unless:
         unless &&
         (({ value }: Loaded) =>
@@ -180,14 +181,10 @@ export class Step<K extends OperationKind = OperationKind> {
     return [...new Set(names)].map(cacheNamed);
   }
 
-  private ttlOf(
-    ttl: Duration | OfArguments<Duration> | FromResult,
-    call: Call,
-    result: unknown,
-  ): Duration {
+  private ttlOf(ttl: OfArguments<Duration> | FromResult, call: Call, result: unknown): Duration {
     return this.evaluate('ttl', () => {
       if (ttl instanceof FromResult) return this.ofResult(ttl, call, result) as Duration;
-      return typeof ttl === 'function' ? ttl.apply(call.self, [...call.args]) : ttl;
+      return ttl.apply(call.self, [...call.args]);
     });
   }
 
@@ -212,4 +209,10 @@ export class Step<K extends OperationKind = OperationKind> {
   private wrongValue(option: string, problem: string): CacheError {
     return new CacheError('CACHE_OPTION_VALUE', { where: this.where, option, problem });
   }
+}
+
+/** The same function for every call: what a hit does not need is not made for it. */
+function constantTtl(options: object): (() => Duration) | undefined {
+  const { ttl } = options as { ttl?: unknown };
+  return typeof ttl === 'number' || typeof ttl === 'string' ? () => ttl : undefined;
 }

@@ -112,6 +112,21 @@ describe('what cannot be a key', () => {
     }
   }
 
+  /** A value object whose value is nowhere to be seen: of all users one key would do. */
+  class UserId {
+    readonly #value = 'secret';
+    get value() {
+      return this.#value;
+    }
+  }
+  class AdminId extends UserId {}
+  const unreadable = {
+    get id(): never {
+      throw new Error('secret');
+    },
+  };
+  const cannotBeRead = 'cannot be read: a getter of it throws, or it is not what it says';
+
   it.each<[string, unknown, string]>([
     ['undefined', undefined, 'the key is undefined'],
     ['null', null, 'the key is null'],
@@ -127,6 +142,15 @@ describe('what cannot be a key', () => {
     ['an Error', new Error('secret'), 'the key is an Error'],
     ['a boxed string', new String('secret'), 'the key is a String'],
     ['an object without visible state', new Opaque(), 'the key keeps its state to itself'],
+    ['an object of private fields', new UserId(), 'the key keeps its state to itself'],
+    ['one that inherits them', [new AdminId()], "the key's part [0] keeps its state to itself"],
+    ['one of symbols', { [Symbol('id')]: 'secret' }, 'the key keeps its state to itself'],
+    ['a getter that throws', unreadable, `the key ${cannotBeRead}`],
+    [
+      'what says it is a Date',
+      [{ [Symbol.toStringTag]: 'Date' }],
+      `the key's part [0] ${cannotBeRead}`,
+    ],
     ['one inside', [1, { user: () => 1 }], "the key's part [1].user is a function"],
     ['one under a name that is data', { 'to ken': Symbol() }, "the key's part […] is a symbol"],
   ])('%s', (_, key, problem) => {

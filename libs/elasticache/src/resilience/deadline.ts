@@ -3,20 +3,22 @@ import type { Clock } from '../time/clock.js';
 /** Node fires a longer one at once; the sweep finds nobody's time over and arms the next. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
+/** A link of the ring of those who wait, oldest first. */
 interface Waiter {
   readonly at: number;
-  /** Undefined once the work has settled. */
-  expire: (() => void) | undefined;
+  readonly expire: () => void;
+  previous: Waiter;
+  next: Waiter;
 }
 
 /**
  * Bounds how long callers wait, not how long the work takes. All waits of one deadline are equally
- * long, so they end in the order they began: a queue and one timer serve them all, which is several
- * times cheaper than a timer per exchange.
+ * long, so they end in the order they began: one list and one timer serve them all, which is several
+ * times cheaper than a timer per exchange. Who is done leaves the list at once: waiters kept until
+ * the next sweep would outlive the collector's young generation.
  */
 export class Deadline {
-  private waiters: Waiter[] = [];
-  private head = 0;
+  private readonly ring = emptyRing();
   private timer: NodeJS.Timeout | undefined;
 
   constructor(
@@ -31,46 +33,64 @@ export class Deadline {
     failed: (error: unknown) => unknown,
   ): Promise<T> {
     return new Promise<T>((resolve, reject) => {
-      const waiter: Waiter = { at: this.clock.now() + this.ms, expire: () => reject(expired()) };
-      this.waiters.push(waiter);
-      if (this.timer === undefined) this.arm(this.ms);
+      const waiter = this.enter(() => reject(expired()));
       work.then(
         (value) => {
-          waiter.expire = undefined;
+          leave(waiter);
           resolve(value);
         },
         (error: unknown) => {
-          waiter.expire = undefined;
+          leave(waiter);
           reject(failed(error) as Error);
         },
       );
     });
   }
 
+  private enter(expire: () => void): Waiter {
+    const { ring } = this;
+    const waiter = { at: this.clock.now() + this.ms, expire, previous: ring.previous, next: ring };
+    ring.previous = ring.previous.next = waiter;
+    if (this.timer === undefined) this.arm(this.ms);
+    return waiter;
+  }
+
   /** A wall clock set back must not make anyone wait longer: a wait that seems too long is over, too. */
-  private isOver(waiter: Waiter, now: number): boolean {
-    return waiter.at <= now || waiter.at - now > this.ms;
+  private isOver({ at }: Waiter, due: number): boolean {
+    return at <= due || at - this.clock.now() > this.ms;
   }
 
   private arm(delayMs: number): void {
-    this.timer = setTimeout(
-      () => setImmediate(() => this.sweep()),
-      Math.min(delayMs, LONGEST_TIMER_MS),
-    );
+    this.timer = setTimeout(() => this.due(), Math.min(delayMs, LONGEST_TIMER_MS));
     this.timer.unref();
   }
 
-  /** After the turn's input: where the event loop was held up, the answers are here and only have to be read. */
-  private sweep(): void {
-    const now = this.clock.now();
-    let next = this.waiters[this.head];
-    while (next !== undefined && (next.expire === undefined || this.isOver(next, now))) {
-      next.expire?.();
-      next = this.waiters[++this.head];
-    }
-    this.waiters = this.waiters.slice(this.head);
-    this.head = 0;
-    this.timer = undefined;
-    if (next !== undefined) this.arm(Math.max(1, next.at - now));
+  /** Between timers and immediates the loop reads its sockets: answers that came while it was busy count as in time. */
+  private due(): void {
+    const due = this.clock.now();
+    setImmediate(() => this.sweep(due));
   }
+
+  private sweep(due: number): void {
+    const { ring } = this;
+    while (ring.next !== ring && this.isOver(ring.next, due)) {
+      ring.next.expire();
+      leave(ring.next);
+    }
+    this.timer = undefined;
+    if (ring.next !== ring) this.arm(Math.max(1, ring.next.at - this.clock.now()));
+  }
+}
+
+function emptyRing(): Waiter {
+  const ring = { at: Infinity, expire: () => undefined } as unknown as Waiter;
+  ring.previous = ring.next = ring;
+  return ring;
+}
+
+/** Leaving twice changes nothing. */
+function leave(waiter: Waiter): void {
+  waiter.previous.next = waiter.next;
+  waiter.next.previous = waiter.previous;
+  waiter.previous = waiter.next = waiter;
 }

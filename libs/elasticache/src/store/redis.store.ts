@@ -12,6 +12,7 @@ import {
 import type { Glob } from '../key/glob.js';
 import type { KeyLayout } from '../key/key.layout.js';
 import type { Deadline } from '../resilience/deadline.js';
+import { ReadBatch } from './read.batch.js';
 import type { CacheStore, Found, StoreWrite } from './cache.store.js';
 
 export interface RedisStoreParts {
@@ -24,21 +25,29 @@ export interface RedisStoreParts {
   readonly idleMs: number | undefined;
 }
 
+type Decoded = Entry | CacheSerializationError;
+
 /** Keys looked at by one SCAN; bounds the time the server spends on each step. */
 const SCAN_COUNT = 500;
 
 /** Entries of one cache on one Redis or Valkey node. Every key has a lifetime. */
 export class RedisStore implements CacheStore {
-  constructor(private readonly parts: RedisStoreParts) {}
+  private readonly where: string;
+  private readonly reads = new ReadBatch((send) => this.exchange(send));
+
+  constructor(private readonly parts: RedisStoreParts) {
+    this.where = `cache '${parts.cache}'`;
+  }
 
   async get(text: string): Promise<Found> {
     const { layout, idleMs } = this.parts;
     const key = layout.entry(text);
-    const bytes = await this.exchange((client) =>
-      idleMs === undefined ? client.getBuffer(key) : getAndTouch(client, key, idleMs),
-    );
+    const bytes = await (idleMs === undefined
+      ? this.reads.get(key)
+      : this.exchange((client) => getAndTouch(client, key, idleMs)));
     if (bytes === null) return undefined;
-    const found = await this.decode(bytes);
+    const decoded = this.decode(bytes);
+    const found = decoded instanceof Promise ? await decoded : decoded;
     if (found instanceof CacheSerializationError) await this.discard([text]);
     return found;
   }
@@ -135,22 +144,19 @@ export class RedisStore implements CacheStore {
     }
   }
 
-  private async decode(bytes: Buffer): Promise<Entry | CacheSerializationError> {
+  /** A promise only where there is something to decompress. */
+  private decode(bytes: Buffer): Decoded | Promise<Decoded> {
     try {
-      return await this.parts.codec.decode(bytes, this.where);
+      const entry = this.parts.codec.decode(bytes, this.where);
+      return entry instanceof Promise ? entry.catch(undecodable) : entry;
     } catch (error) {
-      if (error instanceof CacheSerializationError) return error;
-      throw error;
+      return undecodable(error);
     }
   }
 
   /** Removes what could not be read. That error is told; if this fails, the next read tries again. */
   private async discard(texts: readonly string[]): Promise<void> {
     await this.delete(texts).catch(() => undefined);
-  }
-
-  private get where(): string {
-    return `cache '${this.parts.cache}'`;
   }
 
   /**
@@ -182,6 +188,11 @@ export class RedisStore implements CacheStore {
     const params = { where: this.where, problem: plainReason(error) };
     return new CacheUnavailableError('CACHE_UNAVAILABLE', params, plainError(error));
   }
+}
+
+function undecodable(error: unknown): CacheSerializationError {
+  if (error instanceof CacheSerializationError) return error;
+  throw error;
 }
 
 async function getAndTouch(client: RedisClient, key: string, idleMs: number) {
