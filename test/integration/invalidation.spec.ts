@@ -135,6 +135,14 @@ describe.each(tiers)('An invalidation during a load, %s', (name) => {
       },
     );
 
+    it.each(Object.keys(evictions))('%s: nor is what comes before its answer', async (what) => {
+      const { service, articles, before, oldDoor } = await loading(load);
+      const evicted = evictions[what]!(service, articles);
+      oldDoor.open();
+      await Promise.all([before, evicted]);
+      expect(await articles.getEntry(7)).toBeUndefined();
+    });
+
     it.each(Object.keys(puts))('%s: the value put stays', async (what) => {
       const { service, articles, before, oldDoor } = await loading(load);
       await puts[what]!(service, articles);
@@ -211,6 +219,26 @@ describe.each(tiers)('An invalidation during a load, %s', (name) => {
     const { service, cache } = await tier.start(Selfish);
     service.evict = () => cache('articles').evict(7);
     expect(await service.find(7)).toBe('seen before');
+    expect(await cache('articles').getEntry(7)).toBeUndefined();
+  });
+});
+
+describe('An invalidation in several steps', () => {
+  const tier = onTier('redis');
+
+  it('keeps out what a load brings that began between them', async () => {
+    const { service, cache } = await tier.start(Articles);
+    await cache('others').putMany(times(20_000, (id) => [id, id] as const));
+    let isCleared = false;
+    const clearing = cache('articles')
+      .clear()
+      .finally(() => (isCleared = true));
+    const loading = service.find(7);
+    await service.started.opened;
+    expect(isCleared).toBe(false);
+    expect(await clearing).toBe(true);
+    service.door.open();
+    expect(await loading).toBe('old');
     expect(await cache('articles').getEntry(7)).toBeUndefined();
   });
 });

@@ -93,6 +93,52 @@ export class Compiles {
   }
 }
 
+/** Of a type parameter nothing is known: that is no fault of the method. */
+export class Repository<T extends { id: number }, Entity> {
+  readonly name = 'articles';
+
+  @Cacheable('a')
+  found(id: number): Promise<T> {
+    return find(id) as Promise<never>;
+  }
+  @Cacheable('a', { key: (id: number) => id, ttl: '5m' })
+  unbounded(id: number): Promise<Entity> {
+    return find(id) as Promise<never>;
+  }
+  @Cacheable('a', {
+    key(this: { name: string }, id: number) {
+      return [this.name, id];
+    },
+  })
+  ofInstance(id: number): Promise<T | null> {
+    return find(id) as Promise<never>;
+  }
+  @Cacheable('a')
+  streamed(id: number): Observable<Entity> {
+    return stream(id) as Observable<never>;
+  }
+  @Cacheable('a')
+  generic<K extends string>(key: K): Promise<Entity> {
+    return find(key) as Promise<never>;
+  }
+  @CachePut('a', { key: (id: number) => id })
+  saved(id: number, entity: T): Promise<T> {
+    return find(id, entity) as Promise<never>;
+  }
+  @CacheEvict('a', { key: (id: number) => id })
+  removed(id: number): Promise<Entity> {
+    return find(id) as Promise<never>;
+  }
+  @CacheableMany('a', { keys: (ids: readonly number[]) => ids })
+  all(ids: readonly number[]): Promise<readonly (Entity | null)[]> {
+    return findAll([...ids]) as Promise<never>;
+  }
+  @Caching({ cacheable: [{ cacheNames: 'a' }], evict: [{ cacheNames: 'b', allEntries: true }] })
+  several(id: number): Promise<Entity> {
+    return find(id) as Promise<never>;
+  }
+}
+
 export class DoesNotCompile {
   // @ts-expect-error a method that answers at once cannot be cached
   @Cacheable('a')
@@ -161,6 +207,55 @@ export class DoesNotCompile {
   @Cacheable('a', { tll: '5m' })
   misspelt(id: number): Promise<Article> {
     return find(id);
+  }
+  // @ts-expect-error nor beside one that is known
+  @Cacheable('a', { kye: (id: number) => id, ttl: 5 }) misspeltBeside(
+    id: number,
+  ): Promise<Article> {
+    return find(id);
+  }
+  // @ts-expect-error an option of a later version
+  @Cacheable('a', { staleWhileRevalidate: '1m', ttl: 5 })
+  later(id: number): Promise<Article> {
+    return find(id);
+  }
+  // @ts-expect-error the same
+  @Cacheable('a', { tags: ['x'], ttl: 5 })
+  tagged(id: number): Promise<Article> {
+    return find(id);
+  }
+  // @ts-expect-error an eviction stores nothing
+  @CacheEvict('a', { ttl: 5, key: 1 })
+  evictFor(id: number): Promise<Article> {
+    return find(id);
+  }
+  // @ts-expect-error nor judges what to store
+  @CacheEvict('a', { unless: (result: Article) => result.id > 0, key: 1 }) evictBut(
+    id: number,
+  ): Promise<Article> {
+    return find(id);
+  }
+  // @ts-expect-error an operation that nobody knows
+  @Caching({ evicts: [{ cacheNames: 'a' }], cacheable: [{ cacheNames: 'a' }] }) misspeltOperation(
+    id: number,
+  ): Promise<Article> {
+    return find(id);
+  }
+  // @ts-expect-error an option that nobody knows, of one of several operations
+  @Caching({ evict: [{ cacheNames: 'a', allEntires: true, key: 1 }] }) misspeltWithin(
+    id: number,
+  ): Promise<Article> {
+    return find(id);
+  }
+  // @ts-expect-error a batch is an array
+  @CacheableMany('a')
+  batchOfOne(id: number): Promise<Article[]> {
+    return findAll([id]) as Promise<Article[]>;
+  }
+  // @ts-expect-error and so is its result
+  @CacheableMany('a')
+  batchToOne(ids: number[]): Promise<Article> {
+    return find(ids);
   }
   // @ts-expect-error a condition answers with a boolean
   @Cacheable('a', { condition: (id: number) => `${id}` })

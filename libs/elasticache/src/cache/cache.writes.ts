@@ -64,10 +64,16 @@ export class CacheWrites {
     if (unstorable !== undefined) throw unstorable;
   }
 
-  /** `put` for a decorated method, whose result is no bug of its caller: everything is reported. */
+  /**
+   * `put` for a decorated method, whose result is no bug of its caller: everything is reported.
+   * Where the result cannot be stored, what it should have replaced is evicted.
+   */
   async putResult(text: string, loaded: Loaded, options: KeepOptions): Promise<void> {
-    const unstorable = await this.replace(text, loaded, options);
+    const unstorable = loaded.unshared ? undefined : await this.replace(text, loaded, options);
     if (unstorable !== undefined) this.failed(unstorable, options, text);
+    if (unstorable !== undefined || loaded.unshared) {
+      await this.parts.evictions.evict([text], options.method);
+    }
   }
 
   /** `put` for many keys, in one round trip. */

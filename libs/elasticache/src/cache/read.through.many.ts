@@ -34,11 +34,15 @@ export async function readManyThrough(
   const results = await lookUpMany(batch);
   const joined: Promise<void>[] = [];
   const missing: number[] = [];
+  /** Part of the very load that is under way, whose value is the one to be stored. */
+  const nested = new Set<number>();
   const [cache] = batch.caches;
   for (const [i, { text }] of batch.elements.entries()) {
     if (results[i] !== undefined || cache === undefined) continue;
     const flight = batch.shared ? cache.inFlight.flightOf(text) : undefined;
-    if (!flight?.certain || isWaitingForUs(flight)) {
+    const isNested = flight !== undefined && isWaitingForUs(flight);
+    if (isNested) nested.add(i);
+    if (!flight?.certain || isNested) {
       missing.push(i);
       continue;
     }
@@ -52,7 +56,7 @@ export async function readManyThrough(
       }),
     );
   }
-  const loading = missing.length > 0 ? loadMissing(batch, missing, load) : undefined;
+  const loading = missing.length > 0 ? loadMissing(batch, missing, { load, nested }) : undefined;
   const [loaded = []] = await Promise.all([loading, ...joined]);
   for (const [i, value] of loaded) results[i] = { ...value, own: true };
   return results;
@@ -79,7 +83,7 @@ async function lookUpMany({ caches, elements, revive }: Batch): Promise<(Outcome
 async function loadMissing(
   { caches, elements, shared }: Batch,
   missing: readonly number[],
-  load: LoadMany,
+  { load, nested }: { load: LoadMany; nested: ReadonlySet<number> },
 ): Promise<ReadonlyMap<number, Loaded>> {
   const flights = missing.map(() => new Flight(true));
   const whole = new Flight(true); // nobody joins it: it stands for the one load behind all of them
@@ -96,7 +100,9 @@ async function loadMissing(
     const keepsOf = (slots: readonly Slot[]): Keep[] =>
       missing.flatMap((i, m) => {
         const value = loaded.get(i);
-        return value === undefined ? [] : [{ ...elements[i]!, slot: slots[m]!, loaded: value }];
+        return value === undefined || nested.has(i)
+          ? []
+          : [{ ...elements[i]!, slot: slots[m]!, loaded: value }];
       });
     await Promise.all(caches.map((cache, c) => cache.writes.keepMany(keepsOf(entered[c]!))));
     for (const [m, i] of missing.entries()) flights[m]!.land(loaded.get(i));

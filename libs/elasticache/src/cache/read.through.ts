@@ -80,7 +80,11 @@ export async function readThrough(targets: readonly Target[], loader: Loader): P
 /** The part of the read path that comes after a miss. */
 export async function joinOrLoad(targets: readonly Target[], loader: Loader): Promise<Outcome> {
   const flight = loader.shared ? flightOf(targets) : undefined;
-  if (flight !== undefined && !isWaitingForUs(flight)) {
+  if (flight !== undefined && isWaitingForUs(flight)) {
+    // Part of that very load, whose value is the one to be stored.
+    return { ...(await timed(targets[0], () => loader.load())), own: true };
+  }
+  if (flight !== undefined) {
     const { cache, text } = targets[0]!;
     const seat = flight.join((value) => cache.copyForJoiner(value));
     loader.onJoin?.(seat.leave);

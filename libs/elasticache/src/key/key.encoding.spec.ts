@@ -145,7 +145,7 @@ describe('what cannot be a key', () => {
     ['an object of private fields', new UserId(), 'the key keeps its state to itself'],
     ['one that inherits them', [new AdminId()], "the key's part [0] keeps its state to itself"],
     ['one of symbols', { [Symbol('id')]: 'secret' }, 'the key keeps its state to itself'],
-    ['a getter that throws', unreadable, `the key ${cannotBeRead}`],
+    ['a getter that throws', unreadable, `the key's part .id ${cannotBeRead}`],
     [
       'what says it is a Date',
       [{ [Symbol.toStringTag]: 'Date' }],

@@ -1,0 +1,50 @@
+import { afterEach, describe, expect, it } from '@jest/globals';
+import type { Cache } from 'nestjs-elasticache';
+import { onTier, recordFailures, times } from '../support/cache.application.js';
+import { type TcpProxy, startProxy } from '../support/tcp.proxy.js';
+
+class Nothing {}
+
+/** A peer that accepts everything and answers nothing, as a partition does. */
+describe('A Redis that has fallen silent', () => {
+  const tier = onTier('redis');
+  const proxies: TcpProxy[] = [];
+  afterEach(() => Promise.all(proxies.splice(0).map((proxy) => proxy.stop())));
+
+  async function start() {
+    const proxy = await startProxy(tier.redis);
+    proxies.push(proxy);
+    const url = new URL(tier.connection().connection!);
+    url.port = String(proxy.port);
+    const failures = recordFailures();
+    const running = await tier.start(Nothing, {
+      connection: url.href,
+      errorHandler: failures.handle,
+      defaults: { timeouts: { store: '20ms' } },
+    });
+    return { ...running, proxy, failures, articles: running.cache('articles') };
+  }
+
+  /** Resolves once the cache has Redis behind it. */
+  async function untilUp(cache: Cache): Promise<void> {
+    while (!(await cache.evict('nothing'))) await new Promise(setImmediate);
+  }
+
+  it('is given up after two seconds; from then on nothing waits to be sent, or is sent late', async () => {
+    const { proxy, articles, log, keyOf } = await start();
+    await untilUp(articles);
+    proxy.hang();
+    const begun = performance.now();
+    while (!log.some((line) => line.includes('not available'))) await articles.get('any');
+    const took = performance.now() - begun;
+    expect(took).toBeGreaterThan(1_900);
+    expect(took).toBeLessThan(4_000);
+    const value = 'x'.repeat(10_000);
+    await Promise.all(times(500, (id) => articles.put(id, value)));
+    proxy.cut();
+    proxy.resume();
+    await untilUp(articles);
+    const keys = times(500, (id) => keyOf('articles', String(id)));
+    expect(await tier.redis.command('EXISTS', ...keys)).toBe(0);
+  }, 15_000);
+});
