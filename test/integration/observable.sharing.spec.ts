@@ -174,6 +174,8 @@ for (let i = 0; i < 1500; i++) {
 await turn();
 gc();
 console.log(JSON.stringify({ passed, kept: seen.filter((one) => one.deref()).length }));
+streams.source.complete();
+await app.close();
 `;
 
 describe('A method that returns an Observable and only evicts', () => {
