@@ -26,7 +26,7 @@ Options are checked when the application starts. Every fault is reported at once
 fault too, with the nearest name that does. An option given as \`undefined\` is one not given.
 
 A \`Duration\` is a number of milliseconds, or text in the grammar of the package
-the ms package: \`'250ms'\`, \`'60s'\`, \`'5m'\`, \`'1h'\`, \`'7d'\`. It is above zero.`;
+the \`ms\` package: \`'250ms'\`, \`'60s'\`, \`'5m'\`, \`'1h'\`, \`'7d'\`. It is above zero.`;
 
 /** What a table is of, by the type it describes. */
 const LEADS = {

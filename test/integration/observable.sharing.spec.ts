@@ -149,12 +149,9 @@ class Streams {
     return this.source;
   }
 }
-const { prototype } = Streams;
-CacheEvict('articles', { allEntries: true, returns: 'observable' })(
-  prototype,
-  'update',
-  Object.getOwnPropertyDescriptor(prototype, 'update'),
-);
+const update = Object.getOwnPropertyDescriptor(Streams.prototype, 'update');
+CacheEvict('articles', { allEntries: true, returns: 'observable' })(Streams.prototype, 'update', update);
+Object.defineProperty(Streams.prototype, 'update', update);
 class App {}
 const app = await NestFactory.createApplicationContext(
   { module: App, imports: [ElastiCacheModule.forRoot()], providers: [Streams] },

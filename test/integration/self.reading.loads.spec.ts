@@ -15,9 +15,15 @@ class Base extends Counter {
 }
 
 class Articles extends Base {
+  halfWay = gate();
+  door = Promise.resolve();
+
   @Cacheable('articles')
   override async find(id: number): Promise<string> {
-    return `child of ${await super.find(id)}`;
+    const found = await super.find(id);
+    this.halfWay.open();
+    await this.door;
+    return `child of ${found}`;
   }
   @Cacheable('streams')
   override stream(id: number): Observable<string> {
@@ -51,6 +57,18 @@ describe.each(tiers)('A load that reads what it loads, %s', (name) => {
     expect(await service.find(7)).toBe('child of base 1');
     expect(await service.find(7)).toBe('child of base 1');
     expect(service.calls).toBe(1);
+  });
+
+  it('is seen by nobody half way: who comes then gets the whole', async () => {
+    const { service } = await tier.start(Articles);
+    const door = gate();
+    service.door = door.opened;
+    const first = service.find(7);
+    await service.halfWay.opened;
+    const second = service.find(7);
+    await lastValueFrom(service.stream(1));
+    door.open();
+    expect(await Promise.all([first, second])).toEqual(times(2, () => 'child of base 1'));
   });
 
   it('by super.stream() in an override that returns an Observable', async () => {

@@ -104,7 +104,8 @@ function sharedDefaultKeys(decorated: readonly DecoratedMethod[]): string[] {
       const hasDefaultKey =
         kind === 'cacheable' &&
         options.key === undefined &&
-        (options.keyGenerator ?? config.keyGenerator) === undefined;
+        (options.keyGenerator ?? config.keyGenerator) === undefined &&
+        (options.cacheResolver ?? config.cacheResolver) === undefined;
       if (!hasDefaultKey) return [];
       const { min, max } = arityOf(method);
       return cacheNamesOf(options, config).map((cache) => ({ cache, method, type, min, max }));

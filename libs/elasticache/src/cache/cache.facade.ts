@@ -1,4 +1,5 @@
 import type { CacheEntry, Entry, Tier } from '../entry/cache.entry.js';
+import { CacheError } from '../errors/cache.errors.js';
 import { Glob } from '../key/glob.js';
 import { encodeKey, type Key } from '../key/key.encoding.js';
 import type { Duration } from '../time/duration.js';
@@ -80,6 +81,7 @@ export class CacheFacade<K extends Key = Key, V = unknown> implements Cache<K, V
     const results = await readManyThrough(batch, async (missing) => {
       const missingKeys = missing.map((i) => asked[firsts[i]!.first]!);
       const answer = await load(missingKeys, named.closing);
+      if (!(answer instanceof Map)) throw this.noMap();
       // By the keys' texts: a loader that makes its keys from rows answers with equal ones, not the same.
       const values = new Map([...answer].map(([key, value]) => [this.textOf(key), value]));
       const found = missing.flatMap((i) => {
@@ -126,6 +128,11 @@ export class CacheFacade<K extends Key = Key, V = unknown> implements Cache<K, V
 
   stats(): CacheStats {
     return this.named.recorder.stats();
+  }
+
+  private noMap(): CacheError {
+    const problem = 'must answer with a Map of the keys it was given and their values';
+    return new CacheError('CACHE_OPTION_VALUE', { where: this.where, option: 'load', problem });
   }
 
   private get named(): NamedCache {

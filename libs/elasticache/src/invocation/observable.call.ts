@@ -59,7 +59,7 @@ class Source implements Invocation {
   private leaveFlight: (() => void) | undefined;
   private isLeft = false;
   private isComplete = false;
-  private emissions: unknown[] = [];
+  private readonly emissions: unknown[] = [];
   private count = 0;
 
   constructor(
@@ -123,7 +123,7 @@ class Source implements Invocation {
     if (!this.isTooMuch) {
       this.emissions.push(this.cache ? this.cache.copyForJoiner(emission) : emission);
     } else if (this.emissions.length > 0) {
-      this.emissions = [];
+      this.emissions.length = 0;
       this.flight?.land(TOO_MUCH); // whoever waits need not wait for an end that may never come
     }
   }
