@@ -25,7 +25,7 @@ Options are checked when the application starts. Every fault is reported at once
 \`CacheConfigurationError\`, each with its path (\`caches.articles.ttl\`); an option that does not exist is a
 fault too, with the nearest name that does. An option given as \`undefined\` is one not given.
 
-A \`Duration\` is a number of milliseconds, or text in the grammar of the package
+A \`Duration\` is a number of milliseconds, or text in the grammar of
 the \`ms\` package: \`'250ms'\`, \`'60s'\`, \`'5m'\`, \`'1h'\`, \`'7d'\`. It is above zero.`;
 
 /** What a table is of, by the type it describes. */
