@@ -48,7 +48,7 @@ describe('A process', () => {
         const [value = '', closed = '{}'] = output.trim().split('\n');
         expect([code, value]).toEqual([0, name.includes('not there') ? 'undefined' : 'seven']);
         const { closedAt } = JSON.parse(closed) as { closedAt: number };
-        expect(ended - closedAt).toBeLessThan(10_000);
+        expect(ended - closedAt).toBeLessThan(1_500);
       } finally {
         child.kill('SIGKILL');
       }

@@ -52,7 +52,7 @@ export class CacheFacade<K extends Key = Key, V = unknown> implements Cache<K, V
     const target = { cache: named, text: this.textOf(key), options: keepOptions(options) };
     const outcome = await readThrough([target], {
       load: async () => ({ value: await load(named.closing) }),
-      shared: this.isShared(options),
+      shared: named.sharesLoads(options),
       certain: true,
     });
     return outcome.value as T;
@@ -77,7 +77,7 @@ export class CacheFacade<K extends Key = Key, V = unknown> implements Cache<K, V
     const keep = keepOptions(options);
     const elements = [...texts.keys()].map((text) => ({ text, options: keep }));
     const firsts = [...texts.values()];
-    const batch = { caches: [named], elements, shared: this.isShared(options) };
+    const batch = { caches: [named], elements, shared: named.sharesLoads(options) };
     const results = await readManyThrough(batch, async (missing) => {
       const missingKeys = missing.map((i) => asked[firsts[i]!.first]!);
       const answer = await load(missingKeys, named.closing);
@@ -164,10 +164,6 @@ export class CacheFacade<K extends Key = Key, V = unknown> implements Cache<K, V
       if (!texts.has(text)) texts.set(text, { first });
     }
     return texts;
-  }
-
-  private isShared({ singleFlight }: LoadOptions<never>): boolean {
-    return singleFlight === undefined ? this.named.policy.singleFlight : singleFlight !== false;
   }
 }
 

@@ -97,6 +97,11 @@ export class NamedCache {
     return entries.map((entry) => entry ?? rest.next().value);
   }
 
+  /** Whether concurrent calls for one key run one load: as the operation says, else as the cache does. */
+  sharesLoads({ singleFlight }: { readonly singleFlight?: false | 'process' }): boolean {
+    return singleFlight === undefined ? this.policy.singleFlight : singleFlight !== false;
+  }
+
   /** The value of an entry found here, as a caller may have it. */
   handOut(entry: Entry): unknown {
     return this.memory.handOut(entry);

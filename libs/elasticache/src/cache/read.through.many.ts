@@ -46,13 +46,14 @@ export async function readManyThrough(
       missing.push(i);
       continue;
     }
-    cache.recorder.coalesced(text);
     const { landing } = flight.join((value) => cache.copyForJoiner(value));
     const landed = waiting(flight, landing);
     const target = { ...batch.elements[i]!, cache, ...(batch.revive && { revive: batch.revive }) };
     joined.push(
       landed.then(async (loaded) => {
-        results[i] = loaded && ((await delivered(target, loaded)) ?? { ...loaded, own: false });
+        if (loaded === undefined) return;
+        cache.recorder.coalesced(text);
+        results[i] = (await delivered(target, loaded)) ?? { ...loaded, own: false };
       }),
     );
   }

@@ -42,11 +42,10 @@ async function readBatch(
     text,
     options: step.keepOptions(own.call),
   }));
-  const { singleFlight } = step.options;
-  const shared = singleFlight ?? caches[0]?.policy.singleFlight;
+  const shared = caches.every((cache) => cache.sharesLoads(step.options));
   let rest: unknown[] | undefined;
   const { revive } = plan.reviver;
-  const batch = { caches, elements, shared: shared !== false, ...(revive && { revive }) };
+  const batch = { caches, elements, shared, ...(revive && { revive }) };
   const read = await readManyThrough(batch, async (missing) => {
     const missed = missing.map((i) => asked[i]!.element);
     const results = await runBatch(plan, call, [...missed, ...uncached]);

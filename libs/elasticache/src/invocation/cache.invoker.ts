@@ -102,12 +102,11 @@ function simplePlan(plan: MethodPlan): SimplePlan | undefined {
   const [step] = plan.cacheables;
   const operations = plan.method.operations.length;
   if (step === undefined || operations > 1 || plan.returns === 'observable') return undefined;
-  const { condition, singleFlight, type } = step.options;
+  const { condition, type } = step.options;
   const [cache, ...others] = step.constantCaches ?? [];
   if (cache === undefined || others.length > 0 || (condition ?? type) !== undefined)
     return undefined;
-  const shared = singleFlight === undefined ? cache.policy.singleFlight : singleFlight !== false;
-  return { step, cache, shared };
+  return { step, cache, shared: cache.sharesLoads(step.options) };
 }
 
 async function proceed({ method, where }: MethodPlan, { self, args }: Call): Promise<Loaded> {

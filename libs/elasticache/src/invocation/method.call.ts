@@ -33,7 +33,9 @@ export async function runCall(
   const puts = pendingPuts(plan.puts, call);
   const late = pendingEvicts(plan.lateEvicts, call);
   await settle(early.map((evict) => evict(undefined)));
-  const loader = { ...invocation, shared, certain: plan.returns === 'promise' };
+  // Taken one by one: a copy of the invocation would keep what it has collected alive.
+  const { load, onJoin } = invocation;
+  const loader = { load, shared, certain: plan.returns === 'promise', ...(onJoin && { onJoin }) };
   const outcome =
     puts.length > 0 ? await runAndPut(targets, puts, loader) : await readOrRun(targets, loader);
   await settle(late.map((evict) => evict(outcome.value)));
@@ -41,7 +43,7 @@ export async function runCall(
 }
 
 /** The entries that the applying cacheables read and fill, each once. */
-export function targetsOf({ cacheables, reviver }: MethodPlan, call: Call) {
+function targetsOf({ cacheables, reviver }: MethodPlan, call: Call) {
   const { revive } = reviver;
   const targets: Target[] = [];
   let shared = true;
@@ -52,8 +54,7 @@ export function targetsOf({ cacheables, reviver }: MethodPlan, call: Call) {
     for (const cache of step.caches(call)) {
       if (targets.some((known) => known.cache === cache && known.text === text)) continue;
       targets.push({ cache, text, options, ...(revive && { revive }) });
-      const { singleFlight } = step.options;
-      shared &&= singleFlight === undefined ? cache.policy.singleFlight : singleFlight !== false;
+      shared &&= cache.sharesLoads(step.options);
     }
   }
   return { targets, shared };

@@ -8,11 +8,6 @@ import { type Invocation, runCall } from './method.call.js';
 import type { MethodPlan } from './method.plan.js';
 import type { Call } from './operation.step.js';
 
-function noObservable({ where }: MethodPlan): CacheConfigurationError {
-  const message = "is marked returns: 'observable', and answered with something else";
-  return new CacheConfigurationError([{ path: where, message }]);
-}
-
 /** More emissions than are stored. */
 const TOO_MUCH: Loaded = { value: undefined, unshared: true };
 
@@ -143,4 +138,9 @@ class Source implements Invocation {
   private get isTooMuch(): boolean {
     return this.count > this.plan.maxEmissions;
   }
+}
+
+function noObservable({ where }: MethodPlan): CacheConfigurationError {
+  const message = "is marked returns: 'observable', and answered with something else";
+  return new CacheConfigurationError([{ path: where, message }]);
 }
