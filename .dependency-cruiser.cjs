@@ -24,7 +24,9 @@ const PACKAGES = [
   ['ioredis', 'ioredis/', 'connection/'],
   ['nest', '@nestjs/', String.raw`(invocation/|decorators/|http/|elasticache\.|${ENTRYPOINTS})`],
   ['msgpackr', 'msgpackr/', 'codec/'],
-  ['lru-cache', 'lru-cache/', 'memory/'],
+  ['lru-cache', 'lru-cache/', '(store|memory|cache)/'],
+  ['cluster-key-slot', 'cluster-key-slot/', 'store/'],
+  ['cockatiel', 'cockatiel/', 'resilience/'],
   ['ms', '(@types/)?ms/', 'time/'],
   ['class-transformer', 'class-transformer/', '(invocation|cache)/'],
 ];

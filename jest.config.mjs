@@ -1,6 +1,8 @@
 /** Jest on ESM: swc compiles the specs and the library's sources; built packages run as they are. */
 export default {
   testEnvironment: 'node',
+  // A busy machine is no failure: what must be fast says so itself.
+  testTimeout: 60_000,
   roots: ['<rootDir>/libs', '<rootDir>/apps', '<rootDir>/test'],
   testMatch: ['**/*.spec.ts'],
   testPathIgnorePatterns: ['/node_modules/', '/dist/', '/fixtures/', '/\\.snippets/'],

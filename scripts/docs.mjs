@@ -32,13 +32,16 @@ the \`ms\` package: \`'250ms'\`, \`'60s'\`, \`'5m'\`, \`'1h'\`, \`'7d'\`. It is 
 const LEADS = {
   ElastiCacheModuleOptions: `What \`ElastiCacheModule.forRoot()\` takes, and what a factory of
 \`forRootAsync()\` answers with.`,
-  ConnectionOptions: `One Redis or Valkey node: a \`url\`, or a \`host\` and the others. A ready ioredis client may
-stand in its place; its owner closes it, and it must not have a \`keyPrefix\`.`,
+  ConnectionOptions: `One Redis or Valkey node: a \`url\`, or a \`host\` and the others. A ready ioredis client
+or \`Cluster\` may stand in its place ([how](../how-to/use-a-cluster.md)); its owner closes it, and it must
+not have a \`keyPrefix\`.`,
   CacheOptions: `One cache: \`caches.<name>\`, an entry of \`forFeature()\`, and in \`defaults\` what every cache
 starts from. A cache lives in Redis or in memory, not in both.`,
   MemoryTierOptions: 'Option `memory` of a cache that lives in this process.',
   CompressionOptions: 'Option `compression` of a cache that lives in Redis.',
-  CacheTimeouts: 'Option `timeouts` of a cache that lives in Redis.',
+  LoadLimits: `Option \`loads\`, of this cache in this process:
+[protect the database](../how-to/protect-the-database.md).`,
+  CacheTimeouts: 'Option `timeouts`.',
 };
 
 await script(async () => {
@@ -107,7 +110,7 @@ function typeOf(rule) {
 }
 
 function objectType({ type }) {
-  return /[A-Z]\w*(Options|Timeouts)/.exec(type)[0];
+  return /[A-Z]\w*(Options|Timeouts|Limits)/.exec(type)[0];
 }
 
 /** A value is code, words are not. */

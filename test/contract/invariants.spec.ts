@@ -115,7 +115,7 @@ describe('The invariants', () => {
   const failures: Record<string, Failure> = {
     'refuses reads': {
       begin: () => tier.refuse('get'),
-      felt: ['get'],
+      felt: ['clear', 'evict', 'get', 'put'], // every script looks at the lease first
       end: () => tier.permit(),
     },
     'refuses writes': {
@@ -125,7 +125,7 @@ describe('The invariants', () => {
     },
     'refuses evictions': {
       begin: () => tier.refuse('evict', 'clear'),
-      felt: ['clear', 'evict'],
+      felt: ['clear', 'evict', 'put'], // a put ends with what removes, too
       end: () => tier.permit(),
     },
     'refuses everything': {
@@ -141,7 +141,7 @@ describe('The invariants', () => {
     'holds another type under the key': {
       // In one step: a load whose subscriber left early may still be storing.
       begin: each((key) => redis('EVAL', REPLACE_BY_LIST, '1', key)),
-      felt: ['get'],
+      felt: [], // it is absent to a read, and what is stored replaces it
     },
     'holds bytes that are not ours': {
       begin: each((key) => redis('SET', key, '\u0000garbage', 'EX', '60')),
@@ -154,6 +154,7 @@ describe('The invariants', () => {
       end: () => tier.redis.resume(),
     },
     'is gone': {
+      defaults: { timeouts: { store: '100ms' } },
       begin: () => tier.redis.kill(),
       felt: ['clear', 'evict', 'get', 'put'],
       end: () => tier.restart(),
@@ -166,7 +167,7 @@ describe('The invariants', () => {
       void reported.add(operation),
   };
 
-  async function start(defaults: CacheOptions = {}) {
+  async function start(defaults: CacheOptions = { timeouts: { store: '5s' } }) {
     const running = await tier.start(Articles, { ...options, defaults });
     const keys = ['articles', 'others', 'lists', 'streams'].map((cache) =>
       running.keyOf(cache, '7'),
@@ -186,7 +187,7 @@ describe('The invariants', () => {
       }
     }
 
-    it(`is felt, as a failure to ${failure.felt.join(', ')}`, () =>
+    it(`is felt, as a failure to ${failure.felt.join(', ') || 'do nothing'}`, () =>
       during(async () => {
         const { service, cache, keys } = await start(failure.defaults);
         await failure.begin(keys);

@@ -1,7 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { ConsoleLogger, Injectable, type DynamicModule, type OnModuleInit } from '@nestjs/common';
 import { Test } from '@nestjs/testing';
-import { Cluster } from 'ioredis';
 import {
   CacheConfig,
   CacheConfigurationError,
@@ -77,14 +76,6 @@ describe('Options that mean nothing are faults of the start', () => {
     [
       'an instance of a class of settings',
       () => ElastiCacheModule.forRoot({ connection: untyped(new OptionsClass()) }),
-      'connection',
-    ],
-    [
-      'a cluster',
-      () =>
-        ElastiCacheModule.forRoot({
-          connection: untyped(new Cluster([{ host: '127.0.0.1' }], { lazyConnect: true })),
-        }),
       'connection',
     ],
     [

@@ -111,7 +111,7 @@ describe('An error handler that fails later', () => {
     await tier.refuse('get', 'put');
     expect(await service.find(7)).toBe(1);
     await new Promise(setImmediate);
-    expect(log).toEqual(times(2, () => expect.stringContaining('sentry is down')));
+    expect(log).toEqual([expect.stringContaining('sentry is down')]);
   });
 });
 

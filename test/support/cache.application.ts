@@ -28,9 +28,12 @@ export interface Running<T> {
 const REFUSALS = {
   get: ['-@read', '+scan', '-getex', '-getdel'],
   put: ['-set', '-setex', '-psetex', '-setnx', '-mset', '-getset', '-hset', '-restore'],
-  evict: ['-del', '-unlink', '-getdel'],
-  clear: ['-del', '-unlink', '-scan', '-flushdb'],
+  evict: ['-unlink', '-getdel'],
+  clear: ['-unlink', '-scan', '-flushdb'],
 } as const;
+
+/** A busy machine is no outage. Specs of time-outs say how long they wait. */
+const PATIENT = { store: '5s' };
 
 const EVERYTHING_ALLOWED = ['resetkeys', '~*', 'allchannels', '+@all'];
 const USER = { name: 'app', password: 'correct-horse' };
@@ -63,7 +66,12 @@ export class CacheHarness {
     options: ElastiCacheModuleOptions = {},
     providers: Provider[] = [],
   ): Promise<Running<T>> {
-    const settings = { namespace: `spec${++namespaces}`, ...this.connection(), ...options };
+    const settings = {
+      namespace: `spec${++namespaces}`,
+      ...this.connection(),
+      ...options,
+      defaults: options.defaults ?? { timeouts: PATIENT },
+    };
     const module = ElastiCacheModule.forRoot(settings);
     return this.startIn(module, service, { namespace: settings.namespace, providers });
   }
@@ -144,8 +152,11 @@ export class CacheHarness {
     await Promise.all(this.applications.splice(0).map((application) => application.close()));
   }
 
+  /** A test that is late must not start the server again: nobody would stop it. */
   async close(): Promise<void> {
-    await this.server?.stop();
+    const { server } = this;
+    this.server = undefined;
+    await server?.stop();
   }
 
   private admit(): Promise<void> {
@@ -179,12 +190,7 @@ export class Counter {
   }
 }
 
-/** A door that a method in flight waits at. */
-export function gate() {
-  let open = () => {};
-  const opened = new Promise<void>((resolve) => (open = resolve));
-  return { opened, open: () => open() };
-}
+export { gate } from './gate.js';
 
 export function times<T>(count: number, make: (index: number) => T): T[] {
   return Array.from({ length: count }, (_, index) => make(index));

@@ -44,7 +44,11 @@ export async function startProxy(target: { port: number }): Promise<TcpProxy> {
     hanging = value;
     sockets.forEach(flow);
   };
-  const cut = () => sockets.forEach((socket) => socket.resetAndDestroy());
+  // Node never closes a socket that is reset while it ends.
+  const cut = () =>
+    sockets.forEach((socket) =>
+      socket.writableEnded ? socket.destroy() : socket.resetAndDestroy(),
+    );
   return {
     port,
     url: `redis://127.0.0.1:${port}`,

@@ -215,13 +215,8 @@ export class DoesNotCompile {
     return find(id);
   }
   // @ts-expect-error an option of a later version
-  @Cacheable('a', { staleWhileRevalidate: '1m', ttl: 5 })
+  @Cacheable('a', { scope: 'user', ttl: 5 })
   later(id: number): Promise<Article> {
-    return find(id);
-  }
-  // @ts-expect-error the same
-  @Cacheable('a', { tags: ['x'], ttl: 5 })
-  tagged(id: number): Promise<Article> {
     return find(id);
   }
   // @ts-expect-error an eviction stores nothing
@@ -313,8 +308,8 @@ ElastiCacheModule.forRoot({ defaults: { memory: { isolation: 'copy' } } });
 ElastiCacheModule.forFeature([{ ttl: '1m' }]);
 // Later steps' options are not accepted and ignored.
 // @ts-expect-error
-ElastiCacheModule.forRoot({ defaults: { staleWhileRevalidate: '1m' } });
+ElastiCacheModule.forRoot({ defaults: { consistency: 'eventual' } });
 // @ts-expect-error
-ElastiCacheModule.forRoot({ defaults: { singleFlight: 'distributed' } });
+ElastiCacheModule.forRoot({ defaults: { memory: { maxStaleness: '1s' } } });
 // @ts-expect-error
 ElastiCacheModule.forRoot({ defaults: { timeouts: { load: '1s' } } });

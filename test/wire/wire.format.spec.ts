@@ -1,20 +1,24 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from '@jest/globals';
-import { EntryCodec } from '../../libs/elasticache/src/codec/entry.codec.js';
+import { bearsVersion, EntryCodec, tagsOf } from '../../libs/elasticache/src/codec/entry.codec.js';
 import { differenceOf } from '../support/storable.values.js';
 
 /*
  * Bytes that released versions wrote. A payload is never edited or removed: while a new version is
- * rolled out, both read the same server. A new format adds a file.
+ * rolled out, both read the same server. A new format adds a file. Version 1 bore no versions of
+ * caches and tags, so that nothing tells whether its entries still hold: they are misses.
  */
 interface Frozen {
   readonly createdAt: number;
   readonly expiresAt: number;
+  readonly cacheVersion: string;
+  readonly tagVersions: readonly (readonly [tag: string, version: string])[];
   readonly payloads: readonly {
     readonly value: string;
     readonly serializer: 'msgpack' | 'json';
     readonly compression: false | 'gzip' | 'brotli';
     readonly emissions: boolean;
+    readonly tagged: boolean;
     readonly base64: string;
   }[];
 }
@@ -70,22 +74,32 @@ const values: Readonly<Record<string, unknown>> = {
   ],
 };
 
-const frozen = JSON.parse(
-  readFileSync(new URL('./payloads/v1.json', import.meta.url), 'utf8'),
-) as Frozen;
+const frozenIn = (file: string) =>
+  JSON.parse(readFileSync(new URL(`./payloads/${file}`, import.meta.url), 'utf8')) as Frozen;
+const frozen = frozenIn('v2.json');
+const codec = new EntryCodec();
 
-describe('version 1 of the wire format', () => {
-  const codec = new EntryCodec();
+const undecodable = { name: 'CacheSerializationError', code: 'CACHE_UNDECODABLE' };
+const read = async (bytes: Buffer) => codec.decode(codec.open(bytes, 'wire'), [], 'wire');
 
+describe('version 2 of the wire format', () => {
   it.each(frozen.payloads.map((payload) => [describePayload(payload), payload] as const))(
     'still reads %s',
-    async (_, { value, base64, emissions }) => {
-      const entry = await codec.decode(Buffer.from(base64, 'base64'), 'wire');
-      expect(differenceOf(entry.value, values[value])).toBeUndefined();
-      const { createdAt, expiresAt } = frozen;
-      expect(entry).toMatchObject(
-        emissions ? { createdAt, expiresAt, emissions } : { createdAt, expiresAt },
-      );
+    async (_, { value, base64, emissions, tagged }) => {
+      const envelope = codec.open(Buffer.from(base64, 'base64'), 'wire');
+      const { createdAt, expiresAt, cacheVersion, tagVersions } = frozen;
+      expect(bearsVersion(envelope, Buffer.from(cacheVersion))).toBe(true);
+      const borne = tagsOf(envelope)!;
+      expect(borne).toEqual(tagged ? tagVersions : []);
+      const tags = borne.map(([tag]) => tag);
+      const { value: found, ...rest } = await codec.decode(envelope, tags, 'wire');
+      expect(differenceOf(found, values[value])).toBeUndefined();
+      expect(rest).toEqual({
+        createdAt,
+        expiresAt,
+        ...(emissions && { emissions }),
+        ...(tagged && { tags: tagVersions.map(([tag]) => tag) }),
+      });
     },
   );
 
@@ -95,20 +109,28 @@ describe('version 1 of the wire format', () => {
     );
     const wanted = Object.keys(values).flatMap((name) => [`${name}, msgpack`, `${name}, json`]);
     expect(wanted.filter((name) => !kept.has(name))).toEqual([]);
-    const compressions = new Set(frozen.payloads.map((payload) => payload.compression));
-    expect(compressions).toEqual(new Set([false, 'gzip', 'brotli']));
+    for (const tagged of [false, true]) {
+      const payloads = frozen.payloads.filter((payload) => payload.tagged === tagged);
+      const compressions = new Set(payloads.map((payload) => payload.compression));
+      expect(compressions).toEqual(new Set([false, 'gzip', 'brotli']));
+    }
   });
 
   it('takes every other version for undecodable, and for nothing else', async () => {
     const known = Buffer.from(frozen.payloads[0]!.base64, 'base64');
     for (let version = 0; version <= 0xff; version++) {
-      if (version === 0xe1) continue;
+      if (version === 0xe2) continue;
       const other = Buffer.from(known);
       other[0] = version;
-      await expect(async () => codec.decode(other, 'wire')).rejects.toMatchObject({
-        name: 'CacheSerializationError',
-        code: 'CACHE_UNDECODABLE',
-      });
+      await expect(read(other)).rejects.toMatchObject(undecodable);
+    }
+  });
+});
+
+describe('version 1 of the wire format', () => {
+  it('is a miss, whatever it holds', async () => {
+    for (const { base64 } of frozenIn('v1.json').payloads) {
+      await expect(read(Buffer.from(base64, 'base64'))).rejects.toMatchObject(undecodable);
     }
   });
 });
@@ -118,7 +140,9 @@ function describePayload({
   serializer,
   compression,
   emissions,
+  tagged,
 }: Frozen['payloads'][number]): string {
-  const shape = [serializer, compression, emissions && 'emissions'].filter(Boolean).join(', ');
+  const marks = [serializer, compression, emissions && 'emissions', tagged && 'tagged'];
+  const shape = marks.filter(Boolean).join(', ');
   return `${value} (${shape})`;
 }

@@ -1,6 +1,8 @@
 import { Module } from '@nestjs/common';
+import { APP_FILTER } from '@nestjs/core';
 import { ElastiCacheModule } from 'nestjs-elasticache';
 import { ArticlesModule } from './articles/articles.module.js';
+import { CacheUnavailableFilter } from './cache-unavailable.filter.js';
 import { cacheOptions } from './config/cache.options.js';
 import { ConfigModule } from './config/config.module.js';
 import { Environment } from './config/environment.js';
@@ -19,5 +21,6 @@ import { UsersModule } from './users/users.module.js';
     TagsModule,
     HealthModule,
   ],
+  providers: [{ provide: APP_FILTER, useClass: CacheUnavailableFilter }],
 })
 export class AppModule {}

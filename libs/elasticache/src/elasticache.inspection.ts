@@ -9,6 +9,7 @@ import {
   cachedMethodsOf,
   configOf,
 } from './invocation/cache.metadata.js';
+import { FromResult } from './invocation/cache.operation.js';
 import { cacheNamesOf, faultsOf, whereOf } from './invocation/method.plan.js';
 import { configRules } from './invocation/operation.rules.js';
 import { faultsIn } from './invocation/option.rules.js';
@@ -31,7 +32,11 @@ export async function inspect(
   const decorated = decoratedMethods(discovery);
   const faults = [...core.featureFaults(), ...configFaults(decorated), ...rootFaults(discovery)];
   for (const { type, method } of decorated) {
-    const own = [...faultsOf(method, type), ...unknownCaches(method, type, core)];
+    const own = [
+      ...faultsOf(method, type),
+      ...unknownCaches(method, type, core),
+      ...unguardedTags(method, type, core),
+    ];
     faults.push(...own);
     if (own.length === 0) faults.push(...(await preparationFaults(method, type, core)));
   }
@@ -94,6 +99,21 @@ function unknownCaches(method: CachedMethod, type: object, core: ElastiCacheCore
       path: whereOf(method, type),
       message: `names the cache '${name}', which nobody configured, and dynamicCaches is false: add it to forRoot({ caches })`,
     }));
+}
+
+/** In strict mode tags that only the result names are guarded by guarding the caches that bear them: so these must be named. */
+function unguardedTags(method: CachedMethod, type: object, core: ElastiCacheCore): Fault[] {
+  if (!core.isAnyStrict) return [];
+  const isUnguarded = method.operations.some(
+    ({ kind, options }) =>
+      kind === 'evict' &&
+      options.tags instanceof FromResult &&
+      (options.cacheResolver ?? configOf(type).cacheResolver) === undefined &&
+      cacheNamesOf(options, configOf(type)).length === 0,
+  );
+  const message =
+    'evicts tags that only the result names, in strict mode: give cacheNames, the caches that bear them';
+  return isUnguarded ? [{ path: whereOf(method, type), message }] : [];
 }
 
 /** Methods whose default keys may be equal on one cache: as in Spring, the method's name is no part of the key. */

@@ -12,6 +12,8 @@ import {
   type OptionRule,
   secretMust,
 } from './invocation/option.rules.js';
+import { tagsFault } from './cache/tags.js';
+import { freshnessRules } from './invocation/operation.rules.js';
 import { aDuration, isDuration } from './time/duration.js';
 
 /** What a Map of V8 holds. */
@@ -74,6 +76,33 @@ const timeoutRules: readonly OptionRule[] = [
     fallback: "'250ms'",
     meaning: 'Outer bound of one exchange with Redis, waiting for a connection included.',
     wrong: must(isDuration, aDuration),
+  },
+  {
+    name: 'wait',
+    type: 'Duration',
+    fallback: "'10s'",
+    meaning: 'How long a call waits for another’s load, or for room to load.',
+    wrong: must(isDuration, aDuration),
+  },
+];
+
+const loadRules: readonly OptionRule[] = [
+  {
+    name: 'concurrent',
+    type: 'number',
+    fallback: 'none',
+    meaning: 'Loaders that run at a time.',
+    wrong: must(isCount, 'a whole number above 0'),
+  },
+  {
+    name: 'queue',
+    type: 'number',
+    fallback: 'unbounded',
+    meaning: 'Calls that may wait for room.',
+    wrong: must(
+      (value) => Number.isSafeInteger(value) && (value as number) >= 0,
+      'a whole number, 0 or more',
+    ),
   },
 ];
 
@@ -151,10 +180,44 @@ export const cacheRules: readonly OptionRule[] = [
   },
   {
     name: 'singleFlight',
-    type: "false | 'process'",
-    fallback: "'process'",
-    meaning: 'Concurrent calls for one key in one process run one load.',
-    wrong: must(isOneOf(false, 'process'), "false or 'process'"),
+    type: "false | 'process' | 'distributed'",
+    fallback: "'distributed' in Redis, 'process' in memory",
+    meaning: 'Concurrent calls for one key run one load: of all processes, or of each.',
+    wrong: must(isOneOf(false, 'process', 'distributed'), "false, 'process' or 'distributed'"),
+  },
+  {
+    name: 'tags',
+    type: 'string[]',
+    fallback: 'none',
+    meaning: 'Tags that every entry bears.',
+    wrong: must((value) => tagsFault(value) === undefined, 'an array of texts that are not empty'),
+  },
+  ...freshnessRules('none'),
+  {
+    name: 'consistency',
+    type: "'default' | 'strict'",
+    fallback: "'default'",
+    meaning:
+      '`strict`: what a method makes untrue is guarded in Redis before it runs; it does not run where that fails.',
+    wrong: must(isOneOf('default', 'strict'), "'default' or 'strict'"),
+  },
+  {
+    name: 'onEvictFailure',
+    type: "'journal' | 'throw'",
+    fallback: "'journal'",
+    meaning: 'What comes of an invalidation that was not acknowledged: told, or thrown, too.',
+    wrong: must(isOneOf('journal', 'throw'), "'journal' or 'throw'"),
+  },
+  {
+    name: 'loads',
+    type: 'LoadLimits',
+    fallback: 'unbounded',
+    meaning: 'How many loaders run at a time in this process, and how many calls wait.',
+    wrong: must(
+      (value) => isObject(value) && value['concurrent'] !== undefined,
+      'an object with concurrent, and perhaps queue',
+    ),
+    nested: loadRules,
   },
   {
     name: 'timeouts',
@@ -224,9 +287,9 @@ const connectionRules: readonly OptionRule[] = [
 export const moduleRules: readonly OptionRule[] = [
   {
     name: 'connection',
-    type: 'string | ConnectionOptions | Redis',
+    type: 'string | ConnectionOptions | Redis | Cluster',
     fallback: 'none: memory is the only tier',
-    meaning: 'The shared tier: a URL, settings, or a ready ioredis client.',
+    meaning: 'The shared tier: a URL, settings, or a ready ioredis client or cluster.',
     wrong: secretMust(
       either(isRedisUrl, isPlainObject, isClient),
       'a redis:// or rediss:// URL, connection settings, or an ioredis client',

@@ -1,5 +1,5 @@
 import type { CacheErrorHandler } from './cache/cache.js';
-import type { TtlCall } from './cache/cache.policy.js';
+import type { SingleFlight, TtlCall } from './cache/cache.policy.js';
 import type { CompressionOptions, Serializer, SerializerName } from './codec/serializer.js';
 import type { ConnectionOptions } from './connection/connection.options.js';
 import type { RedisClient } from './connection/redis.client.js';
@@ -32,9 +32,42 @@ export interface CacheOptions {
   readonly serializer?: SerializerName | Serializer;
   /** Compression of stored values; default false. */
   readonly compression?: false | CompressionOptions;
-  /** Concurrent calls for one key in one process run one load (`'process'`, the default), or each its own. */
-  readonly singleFlight?: false | 'process';
+  /** Tags that every entry of this cache bears: evicting one of them empties it. */
+  readonly tags?: readonly string[];
+  /**
+   * Concurrent calls for one key run one load: of all processes (`'distributed'`, the default in
+   * Redis), of each process (`'process'`, the default in memory), or each call its own.
+   */
+  readonly singleFlight?: SingleFlight;
+  /** For so long past its life an entry is served, and loaded anew behind it. (RFC 5861) */
+  readonly staleWhileRevalidate?: Duration;
+  /** For so long past its life an entry is served where the loader fails. (RFC 5861) */
+  readonly staleIfError?: Duration;
+  /** 0 to 1: past this share of its life, a read loads the entry anew in the background. */
+  readonly refreshAhead?: number;
+  /**
+   * `'strict'`: what a method makes untrue is guarded in Redis before it runs, and it does not run
+   * where that fails; so a process that dies between its commit and its eviction leaves nothing stale.
+   */
+  readonly consistency?: 'default' | 'strict';
+  /** An invalidation that was not acknowledged in time is reported (`'journal'`, the default) or thrown, too. */
+  readonly onEvictFailure?: 'journal' | 'throw';
   readonly timeouts?: CacheTimeouts;
+  /** Loaders of this cache that run at a time in this process; default unbounded. */
+  readonly loads?: LoadLimits;
+}
+
+/**
+ * Keeps a cold or broken cache from flooding the database. Beyond the limits a call gets an expired
+ * copy where `staleWhileRevalidate` or `staleIfError` allow one, else it waits up to `timeouts.wait`.
+ *
+ * @example
+ * caches: { articles: { loads: { concurrent: 20, queue: 200 } } }
+ */
+export interface LoadLimits {
+  readonly concurrent: number;
+  /** Calls that may wait for room; beyond them a `CacheTimeoutError`. Default unbounded. */
+  readonly queue?: number;
 }
 
 /**
@@ -46,6 +79,8 @@ export interface CacheOptions {
 export interface CacheTimeouts {
   /** One exchange with Redis, waiting for a connection included; default `'250ms'`. */
   readonly store?: Duration;
+  /** How long a call waits for another's load, or for room to load; default `'10s'`. */
+  readonly wait?: Duration;
 }
 
 /**

@@ -3,6 +3,7 @@ import { Logger } from '@nestjs/common';
 import type { CacheErrorContext, CacheErrorHandler } from './cache/cache.js';
 import { CacheManager } from './cache/cache.manager.js';
 import { CacheRecorder } from './cache/cache.recorder.js';
+import { TagEvictions } from './cache/tag.evictions.js';
 import { NamedCache } from './cache/named.cache.js';
 import { EntryCodec } from './codec/entry.codec.js';
 import { type ConnectionState, RedisConnection } from './connection/redis.connection.js';
@@ -18,17 +19,27 @@ import {
   cacheSettings,
   DEFAULT_NAMESPACE,
   moduleFaults,
+  timeoutOf,
 } from './elasticache.settings.js';
 import { CacheConfigurationError, type CacheError } from './errors/cache.errors.js';
 import type { Fault } from './errors/catalogue.js';
 import { CachingInvoker, disabledInvoker } from './invocation/cache.invoker.js';
 import type { CacheInvoker } from './invocation/method.wrapper.js';
-import { KeyLayout } from './key/key.layout.js';
+import { KeyLayout, TagLayout } from './key/key.layout.js';
+import { MemoryStore } from './memory/memory.store.js';
+import { MemoryTags } from './memory/memory.tags.js';
 import { LruMemoryTier, type MemoryTier, noMemory } from './memory/memory.tier.js';
+import { MemoryVersions } from './memory/memory.versions.js';
 import { Deadline } from './resilience/deadline.js';
 import { type CacheStore, noStore } from './store/cache.store.js';
+import { LeaseKeeper } from './store/lease.keeper.js';
+import { RedisExchange } from './store/redis.exchange.js';
 import { RedisStore } from './store/redis.store.js';
+import { RedisVersions } from './store/redis.versions.js';
+import { ScriptRunner } from './store/script.runner.js';
+import { noTags, RedisTags, type TagStore } from './store/tag.store.js';
 import type { Clock } from './time/clock.js';
+import { parseDuration } from './time/duration.js';
 
 const logger = new Logger('ElastiCacheModule');
 
@@ -43,24 +54,36 @@ export class ElastiCacheCore {
   private readonly closing = new AbortController();
   private readonly deadlines = new Map<number, Deadline>();
   private readonly onError: CacheRecorder['settings']['onError'];
+  private readonly tags: TagEvictions;
+  private readonly memoryVersions = new MemoryVersions();
+  private readonly keeper = new LeaseKeeper();
+  private readonly namespace: string;
 
   private constructor(
     private readonly options: ElastiCacheModuleOptions,
     private readonly connection: RedisConnection | undefined,
     private readonly clock: Clock,
   ) {
+    this.namespace = options.namespace ?? DEFAULT_NAMESPACE;
     this.definitions = new Map(Object.entries(options.caches ?? {}));
     this.onError = handlerOf(
       options.errorHandler ?? failureLog((line) => logger.warn(line), clock),
     );
+    this.tags = this.tagEvictions();
+    const { tags } = this;
     this.manager = new CacheManager({
+      tags,
       build: (name) => this.build(name),
       configured: () => [...this.definitions.keys()],
       dynamicCaches: options.dynamicCaches ?? true,
     });
     if (options.enabled ?? true) {
       const cacheNamed = (name: string) => this.manager.named(name);
-      this.caching = new CachingInvoker({ cacheNamed, keyGenerator: options.keyGenerator });
+      this.caching = new CachingInvoker({
+        cacheNamed,
+        keyGenerator: options.keyGenerator,
+        tags,
+      });
     }
   }
 
@@ -136,34 +159,80 @@ export class ElastiCacheCore {
   private build(name: string): NamedCache {
     const own = this.definitions.get(name) ?? {};
     const settings = cacheSettings(own, this.options.defaults ?? {}, this.isShared);
-    const namespace = this.options.namespace ?? DEFAULT_NAMESPACE;
+    const { policy, tier } = settings;
+    const { namespace, clock } = this;
     const isEnabled = this.caching !== undefined;
+    const memory = isEnabled ? this.memoryTier(name, settings) : noMemory;
     return new NamedCache(name, {
-      policy: isEnabled ? settings.policy : { ...settings.policy, singleFlight: false },
-      memory: isEnabled ? this.memoryTier(name, settings) : noMemory,
-      store: isEnabled ? this.store(name, namespace, settings) : noStore,
+      policy: isEnabled ? policy : { ...policy, singleFlight: false, strict: false },
+      memory,
+      store: isEnabled ? this.store(name, settings, memory) : noStore,
+      tier: tier.kind,
+      place: {
+        namespace,
+        version: tier.kind === 'shared' ? `${tier.version}` : '1',
+        scope: 'global',
+      },
       recorder: new CacheRecorder({ namespace, cache: name, onError: this.onError }),
-      clock: this.clock,
+      clock,
       random: Math.random,
+      patience: this.deadlineOf(policy.waitMs),
       closing: this.closing.signal,
     });
   }
 
   private memoryTier(name: string, { tier, policy }: CacheSettings): MemoryTier {
     if (tier.kind !== 'memory') return noMemory;
-    return new LruMemoryTier({ ...tier, idleMs: policy.idleMs, where: `cache '${name}'` });
+    const { refreshAhead } = policy.freshness;
+    const { memoryVersions: versions } = this;
+    const { idleMs } = policy;
+    return new LruMemoryTier({ ...tier, idleMs, refreshAhead, versions, where: `cache '${name}'` });
   }
 
-  private store(name: string, namespace: string, { tier, policy }: CacheSettings): CacheStore {
-    if (tier.kind !== 'shared' || this.connection === undefined) return noStore;
+  private store(name: string, { tier, policy }: CacheSettings, memory: MemoryTier): CacheStore {
+    const { namespace, clock, keeper, memoryVersions: versions } = this;
+    if (tier.kind === 'memory') return new MemoryStore({ tier: memory, versions, clock });
     return new RedisStore({
       cache: name,
-      connection: this.connection,
+      exchange: this.exchange(`cache '${name}'`, tier.storeTimeoutMs),
       layout: new KeyLayout({ namespace, version: tier.version, cache: name }),
+      tags: new TagLayout(namespace),
       codec: new EntryCodec(tier.codec),
-      deadline: this.deadlineOf(tier.storeTimeoutMs),
+      keeper,
+      clock,
       idleMs: policy.idleMs,
     });
+  }
+
+  private tagEvictions(): TagEvictions {
+    const { namespace, options, onError, memoryVersions } = this;
+    const { onEvictFailure } = options.defaults ?? {};
+    return new TagEvictions({
+      memory: new MemoryTags(memoryVersions),
+      shared: this.connection ? this.sharedTags() : noTags,
+      strict: () => this.isAnyStrict,
+      onEvictFailure: onEvictFailure === 'throw' ? 'throw' : 'report',
+      recorder: new CacheRecorder({ namespace, cache: '*', onError }),
+    });
+  }
+
+  private sharedTags(): TagStore {
+    const { clock, keeper, namespace, options } = this;
+    const storeMs = parseDuration(timeoutOf('store', {}, options.defaults ?? {}))!;
+    const exchange = this.exchange('tags', storeMs);
+    const versions = new RedisVersions(new ScriptRunner(exchange), clock);
+    return new RedisTags({ layout: new TagLayout(namespace), versions, exchange, keeper });
+  }
+
+  /** A tag may be borne by entries of any cache, so one strict cache is enough. */
+  get isAnyStrict(): boolean {
+    const all = [this.options.defaults ?? {}, ...this.definitions.values()];
+    return all.some(({ consistency }) => consistency === 'strict');
+  }
+
+  private exchange(where: string, storeMs: number): RedisExchange {
+    const deadline = this.deadlineOf(storeMs);
+    return new RedisExchange({ where, connection: this.connection!, deadline });
   }
 
   private deadlineOf(ms: number): Deadline {
@@ -184,9 +253,11 @@ function copied(options: ElastiCacheModuleOptions): ElastiCacheModuleOptions {
 }
 
 function copiedCache(options: CacheOptions): CacheOptions {
-  const { memory, compression, timeouts } = options;
+  const { memory, compression, timeouts, tags, loads } = options;
   return Object.freeze({
     ...options,
+    ...(tags && { tags: [...tags] }),
+    ...(loads && { loads: { ...loads } }),
     ...(memory && { memory: { ...memory } }),
     ...(compression && { compression: { ...compression } }),
     ...(timeouts && { timeouts: { ...timeouts } }),

@@ -1,11 +1,15 @@
 import type { CachePolicy } from './cache/cache.policy.js';
 import type { EntryCodecOptions } from './codec/entry.codec.js';
 import { cacheRules, moduleRules } from './elasticache.option-rules.js';
-import type { CacheOptions, ElastiCacheModuleOptions } from './elasticache.options.js';
+import type {
+  CacheOptions,
+  CacheTimeouts,
+  ElastiCacheModuleOptions,
+} from './elasticache.options.js';
 import type { Fault } from './errors/catalogue.js';
 import { faultsIn, isObject, isText } from './invocation/option.rules.js';
 import type { Isolation } from './memory/memory.tier.js';
-import { parseDuration } from './time/duration.js';
+import { type Duration, parseDuration } from './time/duration.js';
 
 /** One cache's options with every default in its place; it lives in one of the two tiers. */
 export interface CacheSettings {
@@ -33,9 +37,10 @@ export const cacheDefaults = {
   version: 1,
   serializer: 'msgpack',
   compression: false,
-  singleFlight: 'process',
+  consistency: 'default',
+  onEvictFailure: 'journal',
   memory: { maxEntries: 10_000, isolation: 'clone' },
-  timeouts: { store: '250ms' },
+  timeouts: { store: '250ms', wait: '10s' },
 } as const satisfies CacheOptions;
 
 export const DEFAULT_NAMESPACE = 'cache';
@@ -93,9 +98,6 @@ function tierFaults(own: CacheOptions, { defaults = {}, isShared, path }: CacheP
 
 function connectionFaults(connection: unknown): Fault[] {
   if (!isObject(connection)) return [];
-  if (connection['isCluster'] === true) {
-    return [{ path: 'connection', message: 'is a Cluster; this version knows one node alone' }];
-  }
   if ('getBuffer' in connection) return [];
   const { url, ...others } = connection;
   const rest = Object.keys(others).filter((name) => others[name] !== undefined);
@@ -117,6 +119,7 @@ export function cacheSettings(
 ): CacheSettings {
   const options = { ...cacheDefaults, ...given(defaults), ...given(own) };
   const { cacheNull, tti, ttl } = options;
+  const isInRedis = options.shared ?? isShared;
   const policy: CachePolicy = {
     ttl: typeof ttl === 'function' ? ttl : parseDuration(ttl)!,
     idleMs: tti === undefined ? undefined : parseDuration(tti)!,
@@ -127,11 +130,21 @@ export function cacheSettings(
           ? 'stored'
           : 'refused'
         : parseDuration(cacheNull)!,
-    singleFlight: options.singleFlight !== false,
+    singleFlight: options.singleFlight ?? (isInRedis ? 'distributed' : 'process'),
+    freshness: {
+      staleWhileRevalidateMs: parseDuration(options.staleWhileRevalidate) ?? 0,
+      staleIfErrorMs: parseDuration(options.staleIfError) ?? 0,
+      refreshAhead: options.refreshAhead,
+    },
+    tags: Object.freeze([...new Set(options.tags ?? [])]),
+    strict: options.consistency === 'strict',
+    onEvictFailure: options.onEvictFailure === 'throw' ? 'throw' : 'report',
+    waitMs: parseDuration(timeoutOf('wait', own, defaults))!,
+    loads: options.loads && { queue: Number.POSITIVE_INFINITY, ...given(options.loads) },
   };
-  if (options.shared ?? isShared) {
+  if (isInRedis) {
     const { version, serializer, compression } = options;
-    const store = own.timeouts?.store ?? defaults.timeouts?.store ?? cacheDefaults.timeouts.store;
+    const store = timeoutOf('store', own, defaults);
     const codec = { serializer, compression };
     return {
       policy,
@@ -145,6 +158,15 @@ export function cacheSettings(
     ...given(own.memory || {}),
   };
   return { policy, tier: { kind: 'memory', ...memory } };
+}
+
+/** The bound of one kind of waiting, in one cache. */
+export function timeoutOf(
+  kind: keyof CacheTimeouts,
+  own: CacheOptions,
+  defaults: CacheOptions,
+): Duration {
+  return own.timeouts?.[kind] ?? defaults.timeouts?.[kind] ?? cacheDefaults.timeouts[kind];
 }
 
 /** An option given as undefined is one not given. */

@@ -6,6 +6,7 @@ export type {
   ElastiCacheModuleOptions,
   ElastiCacheOptionsFactory,
   FeatureCache,
+  LoadLimits,
 } from './elasticache.options.js';
 export { getCacheToken } from './elasticache.tokens.js';
 
@@ -27,25 +28,28 @@ export {
   fromResult,
   type KeyGenerator,
   type KeyLike,
+  type Tags,
 } from './invocation/cache.operation.js';
 
 export type {
   Cache,
   CacheErrorContext,
   CacheErrorHandler,
+  CacheExplanation,
   CacheStats,
   LoadOptions,
   PutOptions,
 } from './cache/cache.js';
 export { CacheManager } from './cache/cache.manager.js';
-export type { TtlCall } from './cache/cache.policy.js';
+export type { SingleFlight, TtlCall } from './cache/cache.policy.js';
+export { CacheTransaction } from './coherence/cache.transaction.js';
 export type { CacheEntry, Tier } from './entry/cache.entry.js';
 export { type Glob, glob, type GlobValue } from './key/glob.js';
 export type { Key } from './key/key.encoding.js';
 
 export type { CompressionOptions, Serializer, SerializerName } from './codec/serializer.js';
 export type { ConnectionOptions } from './connection/connection.options.js';
-export type { PipelineReply, RedisClient } from './connection/redis.client.js';
+export type { RedisClient } from './connection/redis.client.js';
 export type { Isolation, MemoryTierOptions } from './memory/memory.tier.js';
 export type { Clock } from './time/clock.js';
 export type { Duration } from './time/duration.js';
@@ -59,4 +63,4 @@ export {
   UnknownCacheError,
 } from './errors/cache.errors.js';
 export type { CacheErrorCode, Fault } from './errors/catalogue.js';
-export type { CacheEvent, CacheEvents } from './events/cache.events.js';
+export type { CacheEvent, CacheEvents, MissReason } from './events/cache.events.js';

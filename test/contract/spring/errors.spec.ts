@@ -54,16 +54,19 @@ describe('Failures of the store', () => {
     expect(log.length).toBeGreaterThan(0);
   });
 
-  it('125: a handler that does not rethrow turns a failing lookup into a miss; the put is still attempted', async () => {
+  it('125: a handler that does not rethrow turns a failing lookup into a miss; what was not looked up is not stored, and a put fails by itself', async () => {
     const failures = recordFailures();
     const { service } = await tier.start(Articles, { errorHandler: failures.handle });
     await tier.refuse('get');
     expect(await service.find(7)).toBe('secret 1');
-    await tier.refuse('put');
-    expect(await service.find(8)).toBe('secret 2');
-    expect(failures.operations()).toEqual(['get', 'get', 'put']);
+    expect(failures.operations()).toEqual(['get']);
     await tier.permit();
-    expect(await service.find(7)).toBe('secret 1');
+    expect(await service.find(7)).toBe('secret 2');
+    await tier.refuse('put');
+    expect(await service.find(8)).toBe('secret 3');
+    expect(failures.operations()).toEqual(['get', 'put']);
+    await tier.permit();
+    expect(await service.find(7)).toBe('secret 2');
   });
 
   it("126: swallowed failures leave the caller's result; a handler that rethrows fails the call", async () => {
@@ -74,14 +77,16 @@ describe('Failures of the store', () => {
     expect(await swallowing.service.save(7)).toBe('secret 1');
     expect(await swallowing.service.remove(7)).toBe(2);
     expect(await swallowing.service.removeAll()).toBe(3);
-    expect(failures.operations()).toEqual(['put', 'evict', 'clear']);
+    // A put that could not be begun evicts what it should have replaced.
+    expect(failures.operations()).toEqual(['put', 'evict', 'evict', 'clear']);
 
     await expect(strict.service.save(7)).rejects.toBeInstanceOf(CacheError);
     await expect(strict.service.remove(7)).rejects.toBeInstanceOf(CacheError);
     await expect(strict.service.removeAll()).rejects.toBeInstanceOf(CacheError);
     await tier.refuse('get');
     await expect(strict.service.find(7)).rejects.toBeInstanceOf(CacheError);
-    expect(strict.service.calls).toBe(3);
+    // The put takes its lease before the method.
+    expect(strict.service.calls).toBe(2);
   });
 
   it('127: the handler is given error, operation, cache, method and key (never the value: api.md)', async () => {
@@ -94,14 +99,14 @@ describe('Failures of the store', () => {
     await cache('articles').put(9, 'secret');
     expect(failures.seen.map(({ context }) => context)).toEqual([
       { operation: 'get', cache: 'articles', method: 'Articles.find', key: '7' },
-      { operation: 'put', cache: 'articles', method: 'Articles.find', key: '7' },
       { operation: 'evict', cache: 'articles', method: 'Articles.remove', key: '8' },
       { operation: 'clear', cache: 'articles', method: 'Articles.removeAll' },
       { operation: 'put', cache: 'articles', key: '9' },
     ]);
     for (const { error } of failures.seen) {
       expect(error).toBeInstanceOf(CacheError);
-      expect(error.cause).toMatchObject({ message: expect.stringContaining('NOPERM') });
+      const refused = /NOPERM|user .*can't run this command/; // as it is, and within a script
+      expect(error.cause).toMatchObject({ message: expect.stringMatching(refused) });
       expect(error.message).not.toContain('secret');
     }
   });

@@ -211,14 +211,14 @@ describe('@CacheEvict and a failing store', () => {
   const tier = onTier('redis');
 
   it('85: evicting from one cache fails and the handler rethrows: the others are evicted all the same', async () => {
-    const { service, cache, keyOf } = await tier.start(Articles, {
+    const { service, cache } = await tier.start(Articles, {
       errorHandler: (error) => {
         throw error;
       },
     });
     await cache('articles').put(7, 'seven');
     await cache('lists').put(7, 'page');
-    await tier.acl('resetkeys', '%R~*', `~${keyOf('lists', '')}*`);
+    await tier.acl('resetkeys', '%R~*', '~*lists*');
     await expect(service.removeFromBoth(7)).rejects.toThrow();
     expect(await cache('articles').get(7)).toBe('seven');
     expect(await cache('lists').get(7)).toBeUndefined();

@@ -41,6 +41,8 @@ describe('The Redis provider', () => {
     expect(await tier.redis.keys('shop:*')).toEqual([
       'shop:v1:global:articles:7',
       'shop:v1:global:lists:0:20',
+      'shop:~cache:articles',
+      'shop:~cache:lists',
     ]);
   });
 
@@ -51,13 +53,13 @@ describe('The Redis provider', () => {
     await service.find(7);
     await cache('articles').clear();
     expect(await redis('EXISTS', ...strangers)).toBe(strangers.length);
-    expect(await redis('EXISTS', keyOf('articles', '7'))).toBe(0);
+    expect(await cache('articles').getEntry(7)).toBeUndefined();
   });
 
   it('154: key text is readable for plain arguments; what has no text is an error before the method', async () => {
     const { service } = await tier.start(Articles, { namespace: 'text' });
     await service.list('abc', 7, true);
-    expect(await tier.redis.keys('text:*')).toEqual(['text:v1:global:lists:abc:7:true']);
+    expect(await tier.redis.keys('text:v1:*')).toEqual(['text:v1:global:lists:abc:7:true']);
     for (const argument of [() => 1, Symbol('s')]) {
       await expect(service.list(argument)).rejects.toBeInstanceOf(CacheError);
     }
@@ -94,7 +96,8 @@ describe('The Redis provider', () => {
     await redis('SLOWLOG', 'RESET');
     await service.save(7);
     const log = (await redis('SLOWLOG', 'GET', '-1')) as [0, 0, 0, string[]][];
-    expect(log.filter(([, , , args]) => args.includes(key))).toHaveLength(1);
+    const written = log.map(([, , , args]) => args).filter(([, written]) => written === key);
+    expect(written).toEqual([['set', key, expect.anything(), 'PX', expect.anything()]]);
     await redis('CONFIG', 'SET', 'slowlog-log-slower-than', '-1');
     const fresh = await lifetime(key);
     expect(fresh).toBeGreaterThan(5 * 60_000 * 0.89);
@@ -201,7 +204,8 @@ describe('The Redis provider', () => {
   });
 
   it('165: writes and evictions are awaited: the server has them when the call returns', async () => {
-    const { service, cache, keyOf } = await tier.start(Articles);
+    const namespace = 'acknowledged';
+    const { service, cache, keyOf } = await tier.start(Articles, { namespace });
     const exists = () => redis('EXISTS', keyOf('articles', '7'));
     await service.save(7);
     expect(await exists()).toBe(1);
@@ -210,7 +214,8 @@ describe('The Redis provider', () => {
     await service.find(7);
     expect(await exists()).toBe(1);
     await cache('articles').clear();
-    expect(await exists()).toBe(0);
+    expect(await redis('EXISTS', `${namespace}:~cache:articles`)).toBe(0);
+    expect(await cache('articles').getEntry(7)).toBeUndefined();
   });
 
   it('166: a load in flight keeps nobody else waiting, in its cache or another', async () => {
@@ -243,15 +248,24 @@ describe('The Redis provider', () => {
     const [door, started] = [gate(), gate()];
     service.door = door.opened;
     service.onStart = started.open;
-    const lifetimes = async () => Promise.all((await tier.redis.keys('mortal:*')).map(lifetime));
+    const lifetimes = async () => Promise.all((await tier.redis.keys('*mortal:*')).map(lifetime));
     await service.save(8);
     const loading = service.find(7);
     await started.opened;
     expect(Math.min(...(await lifetimes()))).toBeGreaterThan(0);
+    expect(await tier.redis.keys('*mortal:*')).toEqual([
+      'mortal:v1:global:articles:8',
+      'mortal:~cache:articles',
+      '{mortal:v1:global:articles:7}:lease',
+    ]);
     door.open();
     await loading;
     expect(Math.min(...(await lifetimes()))).toBeGreaterThan(0);
-    expect(await lifetimes()).toHaveLength(2);
+    expect(await tier.redis.keys('*mortal:*')).toEqual([
+      'mortal:v1:global:articles:7',
+      'mortal:v1:global:articles:8',
+      'mortal:~cache:articles',
+    ]);
   });
 
   it('169: concurrent subscribers of an Observable share one run of the source', async () => {

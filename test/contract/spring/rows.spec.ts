@@ -7,10 +7,7 @@ import { readFile, readdir } from 'node:fs/promises';
 
 const folder = new URL('.', import.meta.url);
 
-/**
- * First and last row of each section, which `<section>.spec.ts` and `<section>.*.spec.ts` hold. Transactions
- * (149 to 151) have no section yet.
- */
+/** First and last row of each section, which `<section>.spec.ts` and `<section>.*.spec.ts` hold. */
 const sections: Record<string, [first: number, last: number]> = {
   keys: [1, 23],
   cacheable: [24, 36],
@@ -25,6 +22,7 @@ const sections: Record<string, [first: number, last: number]> = {
   errors: [123, 132],
   'return-types': [133, 143],
   interception: [144, 148],
+  transactions: [149, 151],
   redis: [152, 175],
 };
 
@@ -45,7 +43,7 @@ async function rowsTested(section: string): Promise<number[]> {
     (file) => file.startsWith(`${section}.`) && file.endsWith('.spec.ts'),
   );
   const texts = await Promise.all(files.map((file) => readFile(new URL(file, folder), 'utf8')));
-  const titles = texts.join('\n').matchAll(/^\s*it\(\s*(['"`])([\d, ]+): /gm);
+  const titles = texts.join('\n').matchAll(/^\s*it(?:\.each\([^\n]*\))?\(\s*(['"`])([\d, ]+): /gm);
   const rows = [...titles].flatMap(([, , rows]) => rows!.split(',').map(Number));
   return [...new Set(rows)].sort((a, b) => a - b);
 }

@@ -25,7 +25,9 @@ export interface Answer {
 }
 
 export interface Demo {
+  readonly connection: DatabaseConnection;
   readonly database: Database;
+  readonly queries: QueryCounter;
   readonly caches: CacheManager;
   /** Closes the database under the running application. */
   loseDatabase(): Promise<void>;
@@ -36,10 +38,30 @@ export interface Demo {
 
 export async function startDemo(variables: Record<string, string> = {}): Promise<Demo> {
   const size = { SEED_ARTICLES: `${ARTICLES}`, SEED_USERS: `${USERS}` };
-  const testing = await Test.createTestingModule({ imports: [AppModule] })
+  return start({ ...size, ...variables });
+}
+
+/** Another process of the same application, as far as the cache can tell: one database, two connections to Redis. */
+export async function startBeside(
+  { connection: { db, description }, queries }: Demo,
+  variables: Record<string, string>,
+): Promise<Demo> {
+  const connection = { db, description, onApplicationShutdown: async () => undefined };
+  return start(variables, { connection, queries });
+}
+
+async function start(
+  variables: Record<string, string>,
+  beside?: Pick<Demo, 'connection' | 'queries'>,
+): Promise<Demo> {
+  const building = Test.createTestingModule({ imports: [AppModule] })
     .overrideProvider(Environment)
-    .useValue(readEnvironment({ ...size, ...variables }))
-    .compile();
+    .useValue(readEnvironment(variables));
+  if (beside) {
+    building.overrideProvider(DatabaseConnection).useValue(beside.connection);
+    building.overrideProvider(QueryCounter).useValue(beside.queries);
+  }
+  const testing = await building.compile();
   const app = testing.createNestApplication({ logger: false, forceCloseConnections: true });
   const server = await configure(app).listen(0, '127.0.0.1');
   const queries = app.get(QueryCounter);
@@ -62,7 +84,9 @@ export async function startDemo(variables: Record<string, string> = {}): Promise
   }
 
   return {
+    connection: app.get(DatabaseConnection),
     database: app.get<Database>(DATABASE),
+    queries,
     caches: app.get(CacheManager),
     loseDatabase: () => app.get(DatabaseConnection).onApplicationShutdown(),
     get: (path) => request('GET', path),

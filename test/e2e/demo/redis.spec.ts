@@ -56,6 +56,7 @@ it('never lets a password hash or an e-mail address out of the database', async 
 
 it('answers without Redis, and uses it again when it is back', async () => {
   await demo.get('/articles/7');
+  const { text: user } = await demo.get('/users/3');
   await redis.kill();
   for (const path of ['/articles', '/articles/7', '/users/3', '/tags']) {
     const { status, queries } = await demo.get(path);
@@ -63,6 +64,9 @@ it('answers without Redis, and uses it again when it is back', async () => {
     expect(queries).toBeGreaterThan(0);
   }
   expect((await demo.send('PUT', '/articles/7', CHANGES)).status).toBe(200);
+  // Users are strict: what cannot be guarded is not changed.
+  expect((await demo.send('PUT', '/users/3', { name: 'Lost', bio: '' })).status).toBe(503);
+  expect(await demo.get('/users/3')).toMatchObject({ status: 200, text: user });
   expect((await demo.get('/health')).body).toEqual({
     status: 'degraded',
     database: 'up',

@@ -4,6 +4,7 @@ import { START_TIMEOUT_MS, startDemo, type Demo } from './demo.application.js';
 const DRAFT = { title: 'Title', body: 'Body.', tags: ['nestjs'], authorId: 1 };
 const { authorId: _, ...CHANGES } = DRAFT;
 const PROFILE = { name: 'Name', bio: '' };
+const REVISION = { ...CHANGES, author: { id: 1, ...PROFILE } };
 
 let demo: Demo;
 beforeAll(async () => {
@@ -25,6 +26,8 @@ describe('what the demo answers 404', () => {
     ['PUT', '/articles/9999', CHANGES],
     ['DELETE', '/articles/9999', undefined],
     ['PUT', '/users/9999', PROFILE],
+    ['PUT', '/articles/9999/revision', REVISION],
+    ['PUT', '/articles/1/revision', { ...CHANGES, author: { id: 9999, ...PROFILE } }],
   ] as const)('%s %s', async (method, path, body) =>
     expect((await demo.send(method, path, body)).status).toBe(404),
   );
@@ -69,6 +72,10 @@ describe('what the demo answers 400', () => {
     ['PUT', '/articles/x', CHANGES],
     ['PUT', '/users/1', { ...PROFILE, passwordHash: 'mine' }],
     ['PUT', '/users/1', { name: 'Name' }],
+    ['PUT', '/articles/1/revision', CHANGES],
+    ['PUT', '/articles/1/revision', { ...CHANGES, author: 1 }],
+    ['PUT', '/articles/1/revision', { ...CHANGES, author: PROFILE }],
+    ['PUT', '/articles/1/revision', { ...CHANGES, author: [REVISION.author] }],
     ['DELETE', '/articles/x', undefined],
   ] as const)('%s %s with %j', async (method, path, body) =>
     expect((await demo.send(method, path, body)).status).toBe(400),
@@ -81,7 +88,15 @@ it('describes itself at /docs', async () => {
   expect(page.text).toContain('swagger-ui');
   const { body } = await demo.get('/docs-json');
   expect(Object.keys(body.paths).sort()).toEqual(
-    ['/articles', '/articles/{id}', '/health', '/stats', '/tags', '/users/{id}'].sort(),
+    [
+      '/articles',
+      '/articles/{id}',
+      '/articles/{id}/revision',
+      '/health',
+      '/stats',
+      '/tags',
+      '/users/{id}',
+    ].sort(),
   );
   expect(Object.keys(body.components.schemas.ArticlePage.properties).sort()).toEqual(
     ['author', 'body', 'createdAt', 'id', 'tags', 'title', 'updatedAt'].sort(),

@@ -1,4 +1,4 @@
-import { ApiProperty, IntersectionType, OmitType } from '@nestjs/swagger';
+import { ApiProperty, OmitType } from '@nestjs/swagger';
 
 class Author {
   @ApiProperty()
@@ -8,13 +8,8 @@ class Author {
   readonly name!: string;
 }
 
-class Authored {
-  @ApiProperty()
-  readonly author!: Author;
-}
-
-/** An article as it is stored and cached: it names its author by id only, so a renamed user concerns no article. */
-export class Article {
+/** An article as it is answered and cached, its author's name included: the entry bears the tag of that user. */
+export class ArticlePage {
   @ApiProperty()
   readonly id!: number;
 
@@ -25,7 +20,7 @@ export class Article {
   readonly body!: string;
 
   @ApiProperty()
-  readonly authorId!: number;
+  readonly author!: Author;
 
   @ApiProperty({ type: [String] })
   readonly tags!: string[];
@@ -38,12 +33,7 @@ export class Article {
 }
 
 /** An article as a list shows it. */
-export class ArticleSummary extends OmitType(Article, ['body']) {}
+export class ArticleListItem extends OmitType(ArticlePage, ['body']) {}
 
-/** An article with its author, as it is answered. */
-export class ArticlePage extends IntersectionType(OmitType(Article, ['authorId']), Authored) {}
-
-export class ArticleListItem extends IntersectionType(
-  OmitType(ArticleSummary, ['authorId']),
-  Authored,
-) {}
+/** The same as it is cached: it names its author by id only, so a renamed user concerns no list. */
+export type ArticleSummary = Omit<ArticleListItem, 'author'> & { readonly authorId: number };

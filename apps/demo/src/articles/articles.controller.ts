@@ -8,17 +8,22 @@ import {
   ApiTags,
 } from '@nestjs/swagger';
 import { ParseIdPipe } from '../parse-id.pipe.js';
-import { ArticleListItem, ArticlePage, type Article } from './article.js';
+import { ArticleListItem, ArticlePage } from './article.js';
 import { ArticlesService } from './articles.service.js';
 import { CreateArticleDto } from './dto/create-article.dto.js';
 import { ListArticlesQuery } from './dto/list-articles.query.js';
+import { ReviseArticleDto } from './dto/revise-article.dto.js';
 import { UpdateArticleDto } from './dto/update-article.dto.js';
+import { RevisionsService } from './revisions.service.js';
 
 @ApiTags('articles')
 @ApiBadRequestResponse()
 @Controller('articles')
 export class ArticlesController {
-  constructor(private readonly articles: ArticlesService) {}
+  constructor(
+    private readonly articles: ArticlesService,
+    private readonly revisions: RevisionsService,
+  ) {}
 
   @Get()
   @ApiOkResponse({ type: [ArticleListItem] })
@@ -29,24 +34,35 @@ export class ArticlesController {
   @Get(':id')
   @ApiOkResponse({ type: ArticlePage })
   @ApiNotFoundResponse()
-  async findOne(@Param('id', ParseIdPipe) id: number): Promise<ArticlePage> {
-    return this.page(await this.articles.findOne(id));
+  findOne(@Param('id', ParseIdPipe) id: number): Promise<ArticlePage> {
+    return this.articles.findOne(id);
   }
 
   @Post()
   @ApiCreatedResponse({ type: ArticlePage })
-  async create(@Body() draft: CreateArticleDto): Promise<ArticlePage> {
-    return this.page(await this.articles.create(draft));
+  create(@Body() draft: CreateArticleDto): Promise<ArticlePage> {
+    return this.articles.create(draft);
   }
 
   @Put(':id')
   @ApiOkResponse({ type: ArticlePage })
   @ApiNotFoundResponse()
-  async update(
+  update(
     @Param('id', ParseIdPipe) id: number,
     @Body() changes: UpdateArticleDto,
   ): Promise<ArticlePage> {
-    return this.page(await this.articles.update(id, changes));
+    return this.articles.update(id, changes);
+  }
+
+  /** The article and its author's profile in one transaction: both are changed, or neither. */
+  @Put(':id/revision')
+  @ApiOkResponse({ type: ArticlePage })
+  @ApiNotFoundResponse()
+  revise(
+    @Param('id', ParseIdPipe) id: number,
+    @Body() revision: ReviseArticleDto,
+  ): Promise<ArticlePage> {
+    return this.revisions.revise(id, revision);
   }
 
   @Delete(':id')
@@ -55,10 +71,5 @@ export class ArticlesController {
   @ApiNotFoundResponse()
   remove(@Param('id', ParseIdPipe) id: number): Promise<void> {
     return this.articles.remove(id);
-  }
-
-  private async page(article: Article): Promise<ArticlePage> {
-    const [page] = await this.articles.withAuthors([article]);
-    return page!;
   }
 }

@@ -3,10 +3,11 @@ import { UsersModule } from '../users/users.module.js';
 import { ArticlesController } from './articles.controller.js';
 import { ArticlesRepository } from './articles.repository.js';
 import { ArticlesService } from './articles.service.js';
+import { RevisionsService } from './revisions.service.js';
 
 @Module({
   imports: [UsersModule],
   controllers: [ArticlesController],
-  providers: [ArticlesRepository, ArticlesService],
+  providers: [ArticlesRepository, ArticlesService, RevisionsService],
 })
 export class ArticlesModule {}

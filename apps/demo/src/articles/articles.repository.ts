@@ -1,58 +1,65 @@
-import { Inject, Injectable } from '@nestjs/common';
+import { Injectable } from '@nestjs/common';
 import { desc, eq, inArray, sql } from 'drizzle-orm';
-import { DATABASE, type Database } from '../database/database.js';
-import { articles, articleTags, tags } from '../database/schema.js';
-import type { Article, ArticleSummary } from './article.js';
+import type { Database } from '../database/database.js';
+import { articles, articleTags, tags, users } from '../database/schema.js';
+import { UnitOfWork } from '../database/unit-of-work.js';
+import type { ArticlePage, ArticleSummary } from './article.js';
 import type { CreateArticleDto } from './dto/create-article.dto.js';
 import type { UpdateArticleDto } from './dto/update-article.dto.js';
 
-/** The articles' SQL. It knows no cache. */
+/** The articles' SQL. It caches nothing. */
 @Injectable()
 export class ArticlesRepository {
-  constructor(@Inject(DATABASE) private readonly db: Database) {}
+  constructor(private readonly unit: UnitOfWork) {}
 
   /** The newest first. */
   list(skip: number, limit: number): Promise<ArticleSummary[]> {
-    const { body: _, ...summary } = columns(this.db);
-    return this.db
-      .select(summary)
+    const { db } = this.unit;
+    return db
+      .select({ ...columns(db), authorId: articles.authorId })
       .from(articles)
       .orderBy(desc(articles.id))
       .offset(skip)
       .limit(limit);
   }
 
-  async find(id: number, db = this.db): Promise<Article | undefined> {
-    const [article] = await db.select(columns(db)).from(articles).where(eq(articles.id, id));
+  async find(id: number): Promise<ArticlePage | undefined> {
+    const { db } = this.unit;
+    const author = { id: users.id, name: users.name };
+    const [article] = await db
+      .select({ ...columns(db), body: articles.body, author })
+      .from(articles)
+      .innerJoin(users, eq(users.id, articles.authorId))
+      .where(eq(articles.id, id));
     return article;
   }
 
-  create({ title, body, authorId, tags }: CreateArticleDto): Promise<Article> {
-    return this.db.transaction(async (tx) => {
-      const [created] = await tx
+  create({ title, body, authorId, tags }: CreateArticleDto): Promise<ArticlePage> {
+    return this.unit.run(async () => {
+      const [created] = await this.unit.db
         .insert(articles)
         .values({ title, body, authorId })
         .returning({ id: articles.id });
-      await replaceTags(tx, created!.id, tags);
-      return (await this.find(created!.id, tx))!;
+      await replaceTags(this.unit.db, created!.id, tags);
+      return (await this.find(created!.id))!;
     });
   }
 
-  update(id: number, { title, body, tags }: UpdateArticleDto): Promise<Article | undefined> {
-    return this.db.transaction(async (tx) => {
-      const updated = await tx
+  update(id: number, { title, body, tags }: UpdateArticleDto): Promise<ArticlePage | undefined> {
+    return this.unit.run(async () => {
+      const updated = await this.unit.db
         .update(articles)
         .set({ title, body, updatedAt: new Date() })
         .where(eq(articles.id, id))
         .returning({ id: articles.id });
-      if (updated.length > 0) await replaceTags(tx, id, tags);
-      return this.find(id, tx);
+      if (updated.length > 0) await replaceTags(this.unit.db, id, tags);
+      return this.find(id);
     });
   }
 
   /** Whether there was one. */
   async remove(id: number): Promise<boolean> {
-    const removed = await this.db
+    const removed = await this.unit.db
       .delete(articles)
       .where(eq(articles.id, id))
       .returning({ id: articles.id });
@@ -60,6 +67,7 @@ export class ArticlesRepository {
   }
 }
 
+/** What an article and its line in a list have in common. */
 function columns(db: Database) {
   const names = db
     .select({ name: tags.name })
@@ -70,8 +78,6 @@ function columns(db: Database) {
   return {
     id: articles.id,
     title: articles.title,
-    body: articles.body,
-    authorId: articles.authorId,
     tags: sql<string[]>`array(${names})`,
     createdAt: articles.createdAt,
     updatedAt: articles.updatedAt,

@@ -1,10 +1,14 @@
 import { BadRequestException, Injectable, NotFoundException } from '@nestjs/common';
 import { Cacheable, CacheEvict, CachePut, fromResult } from 'nestjs-elasticache';
+import { tagOfUser } from '../users/user.js';
 import { UsersService } from '../users/users.service.js';
-import type { Article, ArticleSummary } from './article.js';
+import type { ArticleListItem, ArticlePage, ArticleSummary } from './article.js';
 import { ArticlesRepository } from './articles.repository.js';
 import type { CreateArticleDto } from './dto/create-article.dto.js';
 import type { UpdateArticleDto } from './dto/update-article.dto.js';
+
+/** A page shows its author's name: who renames the author evicts it by this tag. */
+const ofItsAuthor = fromResult(({ author }: ArticlePage) => [tagOfUser(author.id)]);
 
 /** Any write may move an article within any list, and change how often a tag is used. */
 const EvictListings = () => CacheEvict(['articleLists', 'tags'], { allEntries: true });
@@ -21,15 +25,15 @@ export class ArticlesService {
     return this.articles.list(skip, limit);
   }
 
-  @Cacheable('articles', { key: (id: number) => id })
-  async findOne(id: number): Promise<Article> {
-    return this.articles.find(id).then((article) => article ?? unknown(id));
+  @Cacheable('articles', { key: (id: number) => id, tags: ofItsAuthor })
+  async findOne(id: number): Promise<ArticlePage> {
+    return (await this.articles.find(id)) ?? unknown(id);
   }
 
   /** The new article is cached at once, under the id the database gave it. */
-  @CachePut('articles', { key: fromResult((article: Article) => article.id) })
+  @CachePut('articles', { key: fromResult(({ id }: ArticlePage) => id), tags: ofItsAuthor })
   @EvictListings()
-  async create(draft: CreateArticleDto): Promise<Article> {
+  async create(draft: CreateArticleDto): Promise<ArticlePage> {
     const [author] = await this.users.findMany([draft.authorId]);
     if (!author) throw new BadRequestException(`authorId: there is no user ${draft.authorId}.`);
     return this.articles.create(draft);
@@ -37,7 +41,7 @@ export class ArticlesService {
 
   @CacheEvict('articles', { key: (id: number) => id })
   @EvictListings()
-  async update(id: number, changes: UpdateArticleDto): Promise<Article> {
+  async update(id: number, changes: UpdateArticleDto): Promise<ArticlePage> {
     return (await this.articles.update(id, changes)) ?? unknown(id);
   }
 
@@ -47,13 +51,13 @@ export class ArticlesService {
     if (!(await this.articles.remove(id))) unknown(id);
   }
 
-  /** Authors come from the users' cache, all in one look: a user who changes is changed everywhere. */
-  async withAuthors<T extends { authorId: number }>(articles: T[]) {
-    const ids = [...new Set(articles.map(({ authorId }) => authorId))];
+  /** Authors come from the users' cache, all in one look: a user who changes is changed in every list. */
+  async withAuthors(summaries: ArticleSummary[]): Promise<ArticleListItem[]> {
+    const ids = [...new Set(summaries.map(({ authorId }) => authorId))];
     const users = new Map((await this.users.findMany(ids)).map((user) => [user?.id, user]));
-    return articles.map(({ authorId, ...article }) => {
+    return summaries.map(({ authorId, ...summary }) => {
       const author = { id: authorId, name: users.get(authorId)?.name ?? '' };
-      return { ...article, author };
+      return { ...summary, author };
     });
   }
 }

@@ -9,9 +9,15 @@ export function cacheOptions(environment: Environment): ElastiCacheModuleOptions
     dynamicCaches: false,
     caches: {
       articles: { ttl: environment.CACHE_TTL_ARTICLE },
-      articleLists: { ttl: environment.CACHE_TTL_ARTICLES_LIST },
-      // findOne() and findMany() share this cache: a null one leaves must not turn the other's 404 into a hit.
-      users: { ttl: environment.CACHE_TTL_USER, cacheNull: false },
+      // Nobody waits for a list that has expired: the old one is served while a new one is loaded.
+      articleLists: { ttl: environment.CACHE_TTL_ARTICLES_LIST, staleWhileRevalidate: '30s' },
+      users: {
+        ttl: environment.CACHE_TTL_USER,
+        // findOne() and findMany() share this cache: a null one leaves must not turn the other's 404 into a hit.
+        cacheNull: false,
+        // An old name must not come back, not even from a process that dies between commit and eviction.
+        consistency: 'strict',
+      },
       tags: { ttl: environment.CACHE_TTL_TAGS },
       health: { ttl: '1s' },
     },

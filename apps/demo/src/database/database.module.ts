@@ -4,6 +4,7 @@ import { DATABASE, DatabaseConnection } from './database.js';
 import { openPglite } from './pglite.database.js';
 import { openPostgres } from './postgres.database.js';
 import { QueryCounter } from './query.counter.js';
+import { UnitOfWork } from './unit-of-work.js';
 
 function open(environment: Environment, queries: QueryCounter): Promise<DatabaseConnection> {
   const size = { articles: environment.SEED_ARTICLES, users: environment.SEED_USERS };
@@ -16,6 +17,7 @@ function open(environment: Environment, queries: QueryCounter): Promise<Database
 @Module({
   providers: [
     QueryCounter,
+    UnitOfWork,
     { provide: DatabaseConnection, inject: [Environment, QueryCounter], useFactory: open },
     {
       provide: DATABASE,
@@ -23,6 +25,6 @@ function open(environment: Environment, queries: QueryCounter): Promise<Database
       useFactory: (connection: DatabaseConnection) => connection.db,
     },
   ],
-  exports: [DATABASE, DatabaseConnection, QueryCounter],
+  exports: [DATABASE, DatabaseConnection, QueryCounter, UnitOfWork],
 })
 export class DatabaseModule {}

@@ -23,7 +23,23 @@ export class Guide {
     row(COLUMNS.map((width) => '-'.repeat(width - 2)));
   }
 
-  async request(method: string, path: string, body?: object): Promise<void> {
+  /** What was answered. */
+  async request(method: string, path: string, body?: object): Promise<unknown> {
+    const response = await this.send(method, path, body);
+    if (!response.ok) throw new Error(`${method} ${path} answered ${response.status}.`);
+    const text = await response.text();
+    return text === '' ? undefined : JSON.parse(text);
+  }
+
+  /** A request that is answered with this status. */
+  async refusal(status: number, [method, path]: [string, string], body: object): Promise<void> {
+    const response = await this.send(method, path, body);
+    if (response.status !== status) {
+      throw new Error(`${method} ${path} answered ${response.status}, not ${status}.`);
+    }
+  }
+
+  private async send(method: string, path: string, body?: object): Promise<Response> {
     const before = this.counts();
     const start = performance.now();
     const response = await fetch(this.sights.url + path, {
@@ -34,12 +50,12 @@ export class Guide {
         headers: { 'content-type': 'application/json' },
       }),
     });
-    await response.arrayBuffer();
+    await response.clone().arrayBuffer();
     const elapsed = `${(performance.now() - start).toFixed(1)} ms`;
     const after = this.counts();
     const costs = after.map((count, i) => `${count - before[i]!}`);
     row([`${method} ${path}`, `${response.status}`, elapsed, ...costs]);
-    if (!response.ok) throw new Error(`${method} ${path} answered ${response.status}.`);
+    return response;
   }
 
   /** Hits, misses and database queries so far. */

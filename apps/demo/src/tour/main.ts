@@ -7,6 +7,7 @@ import { startRedis, type TourRedis } from './redis.js';
 
 const TOUR_TIMEOUT_MS = 120_000;
 const ARTICLE = { title: 'Written on the tour', body: 'Nothing stale here.', tags: ['caching'] };
+const PROFILE = { name: 'Tess Tour', bio: 'Was renamed on the way.' };
 
 async function main(): Promise<void> {
   const redis = process.env['REDIS_URL'] ? undefined : await startRedis();
@@ -28,6 +29,7 @@ async function main(): Promise<void> {
     );
     await reading(guide);
     await writing(guide);
+    await together(guide);
     if (redis) await withoutRedis(guide, redis);
     guide.say('That was the tour. `npm start` keeps the application running for you to try.', '');
   } finally {
@@ -44,8 +46,8 @@ function describeCache(redis: TourRedis | undefined): string {
 
 async function reading(guide: Guide): Promise<void> {
   guide.say(
-    '1. The first call asks the database; the second does not. (An article and its author are cached',
-    '   each on their own, so one request can be several hits.)',
+    '1. The first call asks the database; the second does not. (A list and its authors are cached each',
+    '   on their own, so one request can be several hits.)',
     '',
   );
   guide.header();
@@ -71,9 +73,26 @@ async function writing(guide: Guide): Promise<void> {
   await guide.request('GET', '/articles?skip=0&limit=20');
 }
 
+async function together(guide: Guide): Promise<void> {
+  guide.say(
+    '3. A revision changes an article and its author in one transaction. One that is refused is rolled',
+    '   back, and the cache has not lost the article. One that commits evicts both at once.',
+    '',
+  );
+  guide.header();
+  const { author } = (await guide.request('GET', '/articles/42')) as { author: { id: number } };
+  const stranger = { ...PROFILE, id: author.id === 1 ? 2 : 1 };
+  await guide.refusal(400, ['PUT', '/articles/42/revision'], { ...ARTICLE, author: stranger });
+  await guide.request('GET', '/articles/42');
+  const signed = { ...PROFILE, id: author.id };
+  await guide.request('PUT', '/articles/42/revision', { ...ARTICLE, author: signed });
+  await guide.request('GET', '/articles/42');
+  await guide.request('GET', '/articles/42');
+}
+
 async function withoutRedis(guide: Guide, redis: TourRedis): Promise<void> {
   await redis.kill();
-  guide.say('3. Redis has just been killed. Every call asks the database, and is answered.', '');
+  guide.say('4. Redis has just been killed. Every call asks the database, and is answered.', '');
   guide.header();
   await guide.request('GET', '/articles/42');
   await guide.request('GET', '/articles?skip=0&limit=20');

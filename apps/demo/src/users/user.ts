@@ -23,3 +23,8 @@ export const userColumns = {
   bio: users.bio,
   joinedAt: users.joinedAt,
 };
+
+/** Borne by every entry that shows something of the user, in whichever cache. */
+export function tagOfUser(id: number): string {
+  return `user:${id}`;
+}

@@ -1,71 +1,134 @@
-import type { Glob } from '../key/glob.js';
-import type { MemoryTier } from '../memory/memory.tier.js';
-import type { CacheStore } from '../store/cache.store.js';
+import type { CacheError } from '../errors/cache.errors.js';
+import { CacheUnavailableError } from '../errors/cache.errors.js';
+import { Glob } from '../key/glob.js';
+import type { CacheStore, Guard } from '../store/cache.store.js';
+import type { CachePolicy } from './cache.policy.js';
 import type { CacheRecorder, FailureSite } from './cache.recorder.js';
-import type { InFlight } from './in.flight.js';
 
 export interface CacheEvictionsParts {
-  readonly memory: MemoryTier;
+  readonly policy: CachePolicy;
   readonly store: CacheStore;
   readonly recorder: CacheRecorder;
-  readonly inFlight: InFlight;
+  /** Names the cache in errors. */
+  readonly where: string;
 }
 
-/** One invalidation, as each part of the cache has to do it. */
-interface Invalidation {
-  readonly detach: () => void;
-  readonly shared: () => Promise<number>;
-  readonly memory: () => number;
+/** What one eviction removes of a cache: entries by their keys, those that match, or all. */
+export type Evicted = { readonly texts: readonly string[] } | Glob | 'everything';
+
+/** An eviction around a method: its first phase is over. */
+export interface EvictionUnderWay {
+  /** After the method. How many entries were removed, or undefined if that could not be acknowledged. */
+  finish(evicted: Evicted): Promise<number | undefined>;
+  /** The method failed. */
+  abandon(): Promise<void>;
+  /** Something else failed that should have been evicted beside it: what was guarded is invalid when the guard ends. */
+  lapse(): void;
 }
 
-/**
- * Every invalidation of one cache: the shared tier first, own memory after its acknowledgement and
- * whatever it said; the loads in flight before and after.
- */
+/** Every invalidation of one cache: done when the tier has acknowledged it, else it has failed and is told. */
 export class CacheEvictions {
   constructor(private readonly parts: CacheEvictionsParts) {}
 
-  /** How many entries were removed, or undefined if that could not be acknowledged. */
-  evict(texts: readonly string[], method?: string): Promise<number | undefined> {
-    const { store, memory, inFlight } = this.parts;
-    const key = texts.length === 1 ? texts[0] : undefined;
-    const invalidation = {
-      detach: () => texts.forEach((text) => inFlight.invalidate(text)),
-      shared: () => store.delete(texts),
-      memory: () => texts.filter((text) => memory.delete(text)).length,
-    };
-    return this.run(invalidation, { operation: 'evict', method, key });
+  /**
+   * How many entries were removed, or undefined if that could not be acknowledged.
+   *
+   * @throws CacheUnavailableError for the latter, under `onEvictFailure: 'throw'`
+   */
+  evict(evicted: Evicted, method?: string): Promise<number | undefined> {
+    return this.run(() => this.remove(evicted), siteOf(evicted, method));
   }
 
-  /** `evict` for every entry whose encoded key matches; without a pattern, for all of them. */
-  evictMatching(glob?: Glob, method?: string): Promise<number | undefined> {
-    if (glob?.exact !== undefined) return this.evict([glob.exact], method);
-    const { store, memory, inFlight } = this.parts;
-    const invalidation = {
-      detach: () => inFlight.invalidateMatching(glob),
-      shared: () => store.deleteMatching(glob),
-      memory: () => memory.deleteMatching(glob),
+  /**
+   * First phase. In strict mode nothing that the method makes untrue is stored until the second; what
+   * is removed may be known only then.
+   *
+   * @throws CacheUnavailableError where that cannot be had: the method must not run
+   */
+  async begin(known: Evicted | undefined, method?: string): Promise<EvictionUnderWay> {
+    const guard = this.parts.policy.strict ? await this.guard(known, method) : undefined;
+    if (guard === undefined) {
+      return {
+        finish: (evicted) => this.evict(evicted, method),
+        abandon: async () => undefined,
+        lapse: () => undefined,
+      };
+    }
+    return {
+      finish: (evicted) =>
+        this.run(() => this.conclude(guard, { known, evicted }), siteOf(evicted, method)),
+      abandon: async () => {
+        await this.run(() => guard.lift(), { operation: 'evict', method });
+      },
+      lapse: () => guard.lapse(),
     };
-    return this.run(invalidation, { operation: glob === undefined ? 'clear' : 'evict', method });
   }
 
-  private async run(
-    { detach, shared, memory }: Invalidation,
-    site: FailureSite,
-  ): Promise<number | undefined> {
-    const { recorder } = this.parts;
-    detach();
+  private async guard(known: Evicted | undefined, method?: string): Promise<Guard> {
+    const { store, recorder, where } = this.parts;
     try {
-      const removedShared = await shared();
-      const removed = Math.max(removedShared, memory());
+      if (known === 'everything') return await store.guard({ everything: true, restore: false });
+      if (known === undefined || known instanceof Glob) {
+        return await store.guard({ everything: true, restore: true });
+      }
+      return await store.guard(known);
+    } catch (error) {
+      recorder.failed(error, siteOf(known ?? 'everything', method));
+      throw unprepared(method ?? where, error);
+    }
+  }
+
+  private async conclude(
+    guard: Guard,
+    { known, evicted }: { known: Evicted | undefined; evicted: Evicted },
+  ): Promise<number> {
+    const isGuarded = known === 'everything' || (known !== undefined && 'texts' in known);
+    try {
+      const removed = isGuarded ? 0 : await this.remove(evicted);
+      return removed + (await guard.lift());
+    } catch (error) {
+      guard.lapse();
+      throw error;
+    }
+  }
+
+  private async remove(evicted: Evicted): Promise<number> {
+    const { store } = this.parts;
+    if (evicted === 'everything') return store.clear();
+    if (!(evicted instanceof Glob)) return store.evict(evicted.texts);
+    return evicted.exact === undefined
+      ? store.evictMatching(evicted)
+      : store.evict([evicted.exact]);
+  }
+
+  private async run(remove: () => Promise<number>, site: FailureSite): Promise<number | undefined> {
+    const { recorder, policy, where } = this.parts;
+    try {
+      const removed = await remove();
       recorder.evicted(removed, site.key);
       return removed;
     } catch (error) {
-      memory();
       recorder.failed(error, site);
+      if (policy.onEvictFailure === 'throw') throw unacknowledged(site.method ?? where, error);
       return undefined;
-    } finally {
-      detach();
     }
   }
+}
+
+/** What a strict write fails with whose first phase was not acknowledged. */
+export function unprepared(where: string, cause: unknown): CacheUnavailableError {
+  const problem = (cause as CacheError).message;
+  return new CacheUnavailableError('CACHE_NOT_GUARDED', { where, problem }, cause);
+}
+
+/** What an invalidation that failed is thrown as, under `onEvictFailure: 'throw'`. */
+export function unacknowledged(where: string, cause: unknown): CacheUnavailableError {
+  const problem = (cause as CacheError).message;
+  return new CacheUnavailableError('CACHE_NOT_EVICTED', { where, problem }, cause);
+}
+
+function siteOf(evicted: Evicted, method: string | undefined): FailureSite {
+  if (evicted === 'everything') return { operation: 'clear', method };
+  const texts = evicted instanceof Glob ? [evicted.exact] : evicted.texts;
+  return { operation: 'evict', method, key: texts.length === 1 ? texts[0] : undefined };
 }

@@ -1,14 +1,23 @@
-import type { CacheEntry, Entry, Tier } from '../entry/cache.entry.js';
+import { CacheTransaction } from '../coherence/cache.transaction.js';
+import type { CacheEntry, Entry } from '../entry/cache.entry.js';
 import { CacheError } from '../errors/cache.errors.js';
 import { Glob } from '../key/glob.js';
 import { encodeKey, type Key } from '../key/key.encoding.js';
 import type { Duration } from '../time/duration.js';
-import type { Cache, CacheStats, LoadOptions, PutOptions } from './cache.js';
-import type { Loaded } from './in.flight.js';
+import type { Ask } from '../store/cache.store.js';
+import type { Cache, CacheExplanation, CacheStats, LoadOptions, PutOptions } from './cache.js';
 import type { KeepOptions } from './entry.maker.js';
+import { explain } from './explanation.js';
+import type { Loaded } from './flight.js';
+import { freshnessFor } from './freshness.options.js';
 import type { NamedCache } from './named.cache.js';
-import { readThrough } from './read.through.js';
+import { readOne } from './read.through.js';
 import { readManyThrough } from './read.through.many.js';
+import { mergedTags, tagsFault } from './tags.js';
+import { evictInUnit, putInUnit } from './unit.writes.js';
+
+/** The same for all calls without options: nothing is made of them. */
+const NO_OPTIONS = {};
 
 /**
  * A cache as the application sees it: typed keys in front of the encoded ones. The cache behind it
@@ -33,36 +42,50 @@ export class CacheFacade<K extends Key = Key, V = unknown> implements Cache<K, V
     }
   }
 
+  /** Expired entries are shown, too, as long as they are kept. */
   async getEntry(key: K): Promise<CacheEntry<V> | undefined> {
-    const text = this.textOf(key);
-    const inMemory = this.named.findInMemory(text);
-    const entry = inMemory ?? (await this.named.findShared(text));
+    const { named } = this;
+    const ask = this.askOf(key);
+    const inMemory = named.findInMemory(ask.text);
+    const { entry, freshness } = inMemory
+      ? { entry: inMemory, freshness: 'fresh' as const }
+      : await named.findShared(ask);
     if (entry === undefined) return undefined;
-    const tier: Tier = inMemory === undefined ? 'shared' : 'memory';
-    const { createdAt, expiresAt } = entry;
-    return { value: this.valueOf(entry), createdAt, expiresAt, tier };
+    const stale = freshness === 'stale';
+    if (stale) named.recorder.hit(ask.text, named.kind);
+    const { createdAt, expiresAt, tags = [] } = entry;
+    return { value: this.valueOf(entry), createdAt, expiresAt, tags, tier: named.kind, stale };
   }
 
   async getOrLoad<T extends V>(
     key: K,
     load: (signal: AbortSignal) => Promise<T>,
-    options: LoadOptions<T> = {},
+    options: LoadOptions<T> = NO_OPTIONS,
   ): Promise<T> {
     const { named } = this;
-    const target = { cache: named, text: this.textOf(key), options: keepOptions(options) };
-    const outcome = await readThrough([target], {
+    const target = {
+      cache: named,
+      ask: this.askOf(key, options),
+      options: this.keepOptions(options),
+    };
+    const outcome = await readOne(target, {
       load: async () => ({ value: await load(named.closing) }),
-      shared: named.sharesLoads(options),
+      sharing: named.sharingOf(options),
       certain: true,
     });
     return outcome.value as T;
   }
 
   async getMany(keys: Iterable<K>): Promise<Map<K, V>> {
+    const { named } = this;
     const asked = [...keys];
     const texts = this.uniqueTexts(asked);
-    const entries = await this.named.findMany([...texts.keys()]);
-    const values = entries.map((entry) => entry && { value: this.valueOf(entry) });
+    const asks = [...texts.keys()].map((text) => ({ text, tags: named.tags }));
+    const findings = await named.findMany(asks);
+    const values = findings.map(({ entry, freshness }, i) => {
+      if (freshness === 'stale') named.recorder.miss(asks[i]!.text, 'expired');
+      return entry && freshness !== 'stale' ? { value: this.valueOf(entry) } : undefined;
+    });
     return collect(asked, texts, values);
   }
 
@@ -74,10 +97,13 @@ export class CacheFacade<K extends Key = Key, V = unknown> implements Cache<K, V
     const { named } = this;
     const asked = [...keys];
     const texts = this.uniqueTexts(asked);
-    const keep = keepOptions(options);
-    const elements = [...texts.keys()].map((text) => ({ text, options: keep }));
+    const keep = this.keepOptions(options);
+    const elements = [...texts.keys()].map((text) => ({
+      ask: this.askFor(text, options),
+      options: keep,
+    }));
     const firsts = [...texts.values()];
-    const batch = { caches: [named], elements, shared: named.sharesLoads(options) };
+    const batch = { caches: [named], elements, sharing: named.sharingOf(options) };
     const results = await readManyThrough(batch, async (missing) => {
       const missingKeys = missing.map((i) => asked[firsts[i]!.first]!);
       const answer = await load(missingKeys, named.closing);
@@ -85,7 +111,7 @@ export class CacheFacade<K extends Key = Key, V = unknown> implements Cache<K, V
       // By the keys' texts: a loader that makes its keys from rows answers with equal ones, not the same.
       const values = new Map([...answer].map(([key, value]) => [this.textOf(key), value]));
       const found = missing.flatMap((i) => {
-        const { text } = elements[i]!;
+        const { text } = elements[i]!.ask;
         return values.has(text) ? [[i, { value: values.get(text) }] as const] : [];
       });
       return new Map<number, Loaded>(found);
@@ -93,41 +119,95 @@ export class CacheFacade<K extends Key = Key, V = unknown> implements Cache<K, V
     return collect(asked, texts, results as ({ value: V } | undefined)[]);
   }
 
-  async put(key: K, value: V, options: PutOptions<V> = {}): Promise<void> {
-    await this.named.writes.put(this.textOf(key), { value }, keepOptions(options));
+  async put(key: K, value: V | (() => Promise<V> | V), options: PutOptions<V> = {}): Promise<void> {
+    const { named } = this;
+    const ask = this.askOf(key, options);
+    const keep = this.keepOptions(options);
+    if (typeof value === 'function') return this.putMade(ask, value as () => Promise<V> | V, keep);
+    const unit = CacheTransaction.current();
+    if (unit === undefined)
+      return named.writes.putMany([{ ask, loaded: { value }, options: keep }]);
+    const loaded = { value: named.copyForJoiner(value) };
+    unit.conceal(named, ask);
+    await unit.enlist({
+      commit: () => named.writes.putMany([{ ask, loaded, options: keep }]),
+      rollback: async () => undefined,
+    });
   }
 
   async putIfAbsent(key: K, value: V, options: PutOptions<V> = {}): Promise<V | undefined> {
-    const existing = await this.named.putIfAbsent(
-      this.textOf(key),
-      { value },
-      keepOptions(options),
-    );
+    const { named } = this;
+    const ask = this.askOf(key, options);
+    if (CacheTransaction.current()?.conceals(named, ask.text, ask.tags)) {
+      await this.put(key, value, options); // what is there is gone when the unit commits
+      return undefined;
+    }
+    const existing = named.refuses(value)
+      ? (await named.find(ask)).entry
+      : await named.writes.putIfAbsent(ask, { value }, this.keepOptions(options));
     return existing && this.valueOf(existing);
   }
 
   async putMany(entries: Iterable<readonly [K, V]>, options: PutOptions<V> = {}): Promise<void> {
     const values = new Map<string, V>();
     for (const [key, value] of entries) values.set(this.textOf(key), value);
-    await this.named.writes.putMany(values, keepOptions(options));
+    const keep = this.keepOptions(options);
+    const puts = [...values].map(([text, value]) => ({
+      ask: this.askFor(text, options),
+      loaded: { value },
+      options: keep,
+    }));
+    const unit = CacheTransaction.current();
+    if (unit === undefined) return this.named.writes.putMany(puts);
+    const { named } = this;
+    const copies = puts.map((put) => ({
+      ...put,
+      loaded: { value: named.copyForJoiner(put.loaded.value) },
+    }));
+    for (const { ask } of puts) unit.conceal(named, ask);
+    await unit.enlist({
+      commit: () => named.writes.putMany(copies),
+      rollback: async () => undefined,
+    });
   }
 
   async evict(...keys: K[]): Promise<boolean> {
-    const texts = this.uniqueTexts(keys);
-    return texts.size === 0 || (await this.named.evictions.evict([...texts.keys()])) !== undefined;
+    const texts = [...this.uniqueTexts(keys).keys()];
+    return texts.length === 0 || (await evictInUnit(this.named, { texts })) !== undefined;
   }
 
   async evictMatching(pattern: Glob | string): Promise<number> {
     const glob = typeof pattern === 'string' ? Glob.literal(pattern, this.where) : pattern;
-    return (await this.named.evictions.evictMatching(glob)) ?? 0;
+    return (await evictInUnit(this.named, glob)) ?? 0;
   }
 
   async clear(): Promise<boolean> {
-    return (await this.named.evictions.evictMatching()) !== undefined;
+    return (await evictInUnit(this.named, 'everything')) !== undefined;
+  }
+
+  explain(key: K): Promise<CacheExplanation> {
+    return explain(this.named, this.askOf(key));
   }
 
   stats(): CacheStats {
     return this.named.recorder.stats();
+  }
+
+  private async putMade(ask: Ask, make: () => Promise<V> | V, keep: KeepOptions): Promise<void> {
+    const { named } = this;
+    const put = await named.beginPut(ask);
+    let value: V;
+    try {
+      value = await make();
+    } catch (error) {
+      await put.abandon();
+      throw error;
+    }
+    if (put.unit !== undefined) {
+      return putInUnit(named, put, { text: ask.text, loaded: { value }, options: keep });
+    }
+    const unstorable = await put.store(ask.text, { value }, keep);
+    if (unstorable !== undefined) throw unstorable;
   }
 
   private noMap(): CacheError {
@@ -143,9 +223,36 @@ export class CacheFacade<K extends Key = Key, V = unknown> implements Cache<K, V
     return `cache '${this.name}'`;
   }
 
+  /** An expired entry is a miss: nothing loads it anew. */
   private async getShared(text: string): Promise<V | undefined> {
-    const entry = await this.named.findShared(text);
-    return entry && this.valueOf(entry);
+    const { named } = this;
+    const { entry, freshness } = await named.findShared({ text, tags: named.tags });
+    if (freshness === 'stale') named.recorder.miss(text, 'expired');
+    return entry === undefined || freshness === 'stale' ? undefined : this.valueOf(entry);
+  }
+
+  private askOf(key: K, options: PutOptions<never> = {}): Ask {
+    return this.askFor(this.textOf(key), options);
+  }
+
+  private askFor(text: string, { tags }: Pick<PutOptions<never>, 'tags'> = {}): Ask {
+    const { named } = this;
+    if (tags === undefined) return { text, tags: named.tags };
+    if (typeof tags === 'function') return { text, tags: named.tags, lateTags: true };
+    const problem = tagsFault(tags);
+    if (problem === undefined) return { text, tags: mergedTags(named.tags, tags) };
+    throw new CacheError('CACHE_OPTION_VALUE', { where: this.where, option: 'tags', problem });
+  }
+
+  private keepOptions<T>(options: LoadOptions<T>): KeepOptions {
+    const { ttl, unless, tags } = options;
+    if (options === NO_OPTIONS) return NO_OPTIONS as KeepOptions;
+    return {
+      ttl: ttl === undefined ? undefined : ({ value }) => durationOf(ttl, value as T),
+      unless: unless === undefined ? undefined : ({ value }) => unless(value as T),
+      lateTags: typeof tags === 'function' ? ({ value }) => tags(value as T) : undefined,
+      freshness: freshnessFor(options, this.named.policy.freshness, this.where),
+    };
   }
 
   private textOf(key: K): string {
@@ -165,13 +272,6 @@ export class CacheFacade<K extends Key = Key, V = unknown> implements Cache<K, V
     }
     return texts;
   }
-}
-
-function keepOptions<V>({ ttl, unless }: LoadOptions<V>): KeepOptions {
-  return {
-    ttl: ttl === undefined ? undefined : ({ value }) => durationOf(ttl, value as V),
-    unless: unless === undefined ? undefined : ({ value }) => unless(value as V),
-  };
 }
 
 function durationOf<V>(ttl: Duration | ((value: V) => Duration), value: V): Duration {

@@ -1,8 +1,11 @@
-import { UnknownCacheError } from '../errors/cache.errors.js';
+import { CacheError, UnknownCacheError } from '../errors/cache.errors.js';
 import type { Key } from '../key/key.encoding.js';
 import type { Cache, CacheStats } from './cache.js';
 import { CacheFacade } from './cache.facade.js';
 import type { NamedCache } from './named.cache.js';
+import { tagsFault } from './tags.js';
+import type { TagEvictions } from './tag.evictions.js';
+import { evictTagsInUnit } from './unit.writes.js';
 
 export interface CacheManagerSettings {
   /** Makes the cache of a name, which is asked once a name. */
@@ -10,6 +13,7 @@ export interface CacheManagerSettings {
   /** The configured names, in their order. */
   readonly configured: () => readonly string[];
   readonly dynamicCaches: boolean;
+  readonly tags: TagEvictions;
 }
 
 /**
@@ -41,6 +45,20 @@ export class CacheManager {
     return [
       ...new Set([...this.settings.configured(), ...this.facades.keys(), ...this.caches.keys()]),
     ];
+  }
+
+  /**
+   * Evicts every entry that bears one of these tags, in every cache, in one step however many they
+   * are. True once acknowledged by every tier; false: it could not be, and was reported.
+   *
+   * @throws CacheUnavailableError instead of answering false, under `onEvictFailure: 'throw'`
+   */
+  async evictTags(...tags: readonly string[]): Promise<boolean> {
+    const problem = tagsFault(tags);
+    if (problem !== undefined) {
+      throw new CacheError('CACHE_OPTION_VALUE', { where: 'evictTags', option: 'tags', problem });
+    }
+    return evictTagsInUnit(tags, this.settings.tags);
   }
 
   /** Empties every cache of this application; true once all have acknowledged it. */

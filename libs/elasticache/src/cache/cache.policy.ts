@@ -1,3 +1,4 @@
+import type { FreshnessPolicy } from '../entry/freshness.js';
 import type { Duration } from '../time/duration.js';
 
 /** What a lifetime function of a cache is told. */
@@ -7,6 +8,9 @@ export interface TtlCall {
   readonly value: unknown;
 }
 
+/** Who shares a load: nobody, the calls of one process, or those of all. */
+export type SingleFlight = false | 'process' | 'distributed';
+
 /** The options of one cache after validation, with every default in its place. Durations are milliseconds. */
 export interface CachePolicy {
   readonly ttl: number | ((call: TtlCall) => Duration);
@@ -15,5 +19,16 @@ export interface CachePolicy {
   readonly jitter: number;
   /** Null and undefined results: like any other, never stored, or stored for this long. */
   readonly nulls: 'stored' | 'refused' | number;
-  readonly singleFlight: boolean;
+  readonly singleFlight: SingleFlight;
+  readonly freshness: FreshnessPolicy;
+  /** Borne by every entry. */
+  readonly tags: readonly string[];
+  /** Two-phase invalidation. */
+  readonly strict: boolean;
+  /** What comes of an invalidation that was not acknowledged: told, or thrown, too. */
+  readonly onEvictFailure: 'report' | 'throw';
+  /** How long a call waits for another's load. */
+  readonly waitMs: number;
+  /** Loaders of this cache that run at a time in this process, and how many wait. */
+  readonly loads: { readonly concurrent: number; readonly queue: number } | undefined;
 }

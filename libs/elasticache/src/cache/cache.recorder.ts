@@ -1,6 +1,8 @@
+import { LRUCache } from 'lru-cache';
+
 import type { Tier } from '../entry/cache.entry.js';
 import { CacheError, CacheUnavailableError } from '../errors/cache.errors.js';
-import { cacheChannels, publish } from '../events/cache.events.js';
+import { cacheChannels, type MissReason, publish } from '../events/cache.events.js';
 import type { CacheErrorContext, CacheStats } from './cache.js';
 
 export interface RecorderSettings {
@@ -17,6 +19,9 @@ export interface FailureSite {
   readonly key?: string | undefined;
 }
 
+/** Keys whose last load stored nothing, that are remembered to be named as the reason of the next miss. */
+const MOST_LOST = 1_000;
+
 /** Counts and publishes what happens in one cache; the one place that does either. */
 export class CacheRecorder {
   private hits = 0;
@@ -26,7 +31,9 @@ export class CacheRecorder {
   private loads = 0;
   private loadFailures = 0;
   private coalescedCalls = 0;
+  private staleServed = 0;
   private errors = 0;
+  private readonly lost = new LRUCache<string, true>({ max: MOST_LOST });
 
   constructor(private readonly settings: RecorderSettings) {}
 
@@ -35,9 +42,37 @@ export class CacheRecorder {
     if (cacheChannels.hit.hasSubscribers) publish('hit', { ...this.source, key, tier });
   }
 
-  miss(key: string): void {
+  miss(key: string, reason: MissReason): void {
     this.misses++;
-    if (cacheChannels.miss.hasSubscribers) publish('miss', { ...this.source, key });
+    this.publishMiss(key, this.lost.delete(key) && reason === 'absent' ? 'lost its lease' : reason);
+  }
+
+  /** A call whose condition was false: nothing was looked up, and nothing is counted. */
+  passedBy(keyOf: () => string): void {
+    if (!cacheChannels.miss.hasSubscribers) return;
+    let key = '';
+    try {
+      key = keyOf();
+    } catch {
+      // The condition spares the call what its key cannot be made of.
+    }
+    this.publishMiss(key, 'condition');
+  }
+
+  /** A load's value was not stored, because an eviction or a write came first. */
+  lostLease(key: string): void {
+    this.lost.set(key, true);
+  }
+
+  /** Why the next lookup of a key that is absent will miss. */
+  whyAbsent(key: string): MissReason {
+    return this.lost.has(key) ? 'lost its lease' : 'absent';
+  }
+
+  /** An expired copy was handed out; of a hit or of a miss whose loader failed. */
+  servedStale(key: string, tier: Tier): void {
+    this.staleServed++;
+    if (cacheChannels.stale.hasSubscribers) publish('stale', { ...this.source, key, tier });
   }
 
   coalesced(key: string): void {
@@ -77,10 +112,11 @@ export class CacheRecorder {
   }
 
   stats(): CacheStats {
-    const { hits, misses, puts, evictions, loads, loadFailures, errors } = this;
+    const { hits, misses, puts, evictions, loads, loadFailures, staleServed, errors } = this;
     const hitRate = hits === 0 ? 0 : hits / (hits + misses);
     const coalesced = this.coalescedCalls;
-    return { hits, misses, puts, evictions, loads, loadFailures, coalesced, errors, hitRate };
+    const counted = { hits, misses, puts, evictions, loads, loadFailures, coalesced };
+    return { ...counted, staleServed, errors, hitRate };
   }
 
   /** Nothing but a bug of ours gets here; not even that may cost the application its value. */
@@ -88,6 +124,10 @@ export class CacheRecorder {
     const where = `cache '${this.settings.cache}'`;
     const problem = `unexpectedly: ${String(cause)}`;
     return new CacheUnavailableError('CACHE_UNAVAILABLE', { where, problem }, cause);
+  }
+
+  private publishMiss(key: string, reason: MissReason): void {
+    if (cacheChannels.miss.hasSubscribers) publish('miss', { ...this.source, key, reason });
   }
 
   private get source() {

@@ -1,8 +1,10 @@
 import type { CacheError } from '../errors/cache.errors.js';
-import type { CacheEntry } from '../entry/cache.entry.js';
+import type { CacheEntry, Tier } from '../entry/cache.entry.js';
+import type { MissReason } from '../events/cache.events.js';
 import type { Glob } from '../key/glob.js';
 import type { Key } from '../key/key.encoding.js';
 import type { Duration } from '../time/duration.js';
+import type { SingleFlight } from './cache.policy.js';
 
 /**
  * Counters of one cache in this process since it started: a snapshot. A lookup in one cache counts
@@ -24,6 +26,8 @@ export interface CacheStats {
   readonly loadFailures: number;
   /** Calls that got the result of a load begun by another call. */
   readonly coalesced: number;
+  /** Expired copies handed out, by `staleWhileRevalidate` and `staleIfError`. */
+  readonly staleServed: number;
   /** Failures of the cache, as the error handler was told of them. */
   readonly errors: number;
   /** hits / (hits + misses); 0 before the first lookup. */
@@ -60,6 +64,8 @@ export type CacheErrorHandler =
 export interface PutOptions<V = unknown> {
   /** Lifetime instead of the cache's own: milliseconds, text such as `'5m'`, or a function of the value. */
   readonly ttl?: Duration | ((value: V) => Duration);
+  /** Tags beside the cache's own, or a function of the value: evicting one of them evicts the entry. */
+  readonly tags?: readonly string[] | ((value: V) => readonly string[]);
 }
 
 /**
@@ -71,8 +77,47 @@ export interface PutOptions<V = unknown> {
 export interface LoadOptions<V = unknown> extends PutOptions<V> {
   /** True means: return the value, do not store it. Not asked on hits. */
   readonly unless?: (value: V) => boolean;
-  /** `false`: concurrent calls for the key each run their loader. Default: as the cache is configured. */
-  readonly singleFlight?: false | 'process';
+  /** Who shares a load: the calls of all processes, those of this one, or nobody. Default: as the cache is configured. */
+  readonly singleFlight?: SingleFlight;
+  /** As in the cache's options, for this read. */
+  readonly staleWhileRevalidate?: Duration;
+  /** As in the cache's options, for this read. */
+  readonly staleIfError?: Duration;
+  /** As in the cache's options, for this read. */
+  readonly refreshAhead?: number;
+}
+
+/**
+ * What a cache knows of one key, and why a lookup would miss.
+ *
+ * @example
+ * const { found, miss, versions } = await articles.explain(7); // 'miss', 'tag news', { … }
+ */
+export interface CacheExplanation {
+  /** The full key, as the tier has it. */
+  readonly key: string;
+  /** What it is made of. */
+  readonly parts: {
+    readonly namespace: string;
+    readonly version: string;
+    readonly scope: string;
+    readonly cache: string;
+    readonly key: string;
+  };
+  /** What a lookup would find now; `stale` is a miss for all who do not take expired entries. */
+  readonly found: 'fresh' | 'stale' | 'miss';
+  /** Why it would miss. */
+  readonly miss?: MissReason;
+  readonly tier: Tier;
+  /** Of the entry, in milliseconds. */
+  readonly ageMs?: number;
+  /** Until it expires, in milliseconds; below 0 where it has. */
+  readonly remainingMs?: number;
+  readonly tags: readonly string[];
+  /** The versions that an entry must bear: of the cache, and of each tag. Undefined: invalidated, and not read since; `pending`: a strict eviction is under way. */
+  readonly versions: Readonly<Record<string, string | undefined>>;
+  /** Who may store under the key. */
+  readonly lease: 'none' | 'load' | 'write' | 'strict write' | 'unstored load';
 }
 
 /**
@@ -95,9 +140,11 @@ export interface Cache<K extends Key = Key, V = any> {
   /** The value with its times and tier, or undefined on a miss. */
   getEntry(key: K): Promise<CacheEntry<V> | undefined>;
   /**
-   * The value, loaded and stored on a miss. Concurrent calls for one key in this process share one
-   * load, and its failure. A value that cannot be stored is returned all the same, and reported.
-   * The signal aborts when the application shuts down.
+   * The value, loaded and stored on a miss. Concurrent calls for one key share one load, and its
+   * failure. A value that cannot be stored is returned all the same, and reported. The signal aborts
+   * when the application shuts down.
+   *
+   * @throws CacheTimeoutError where `loads` left no room in time
    */
   getOrLoad<T extends V>(
     key: K,
@@ -113,12 +160,17 @@ export interface Cache<K extends Key = Key, V = any> {
     options?: LoadOptions<V>,
   ): Promise<Map<K, V>>;
   /**
-   * Stores the value. It carries no ordering promise against other writers.
+   * Stores the value, or what the function brings. A function is fenced: an eviction, or another
+   * write of the key, that comes while it runs keeps its value out, and of two overlapping writes
+   * neither leaves one. A bare value is older than the call and carries no ordering promise.
    * Null and undefined under `cacheNull: false` remove the entry.
    *
    * @throws CacheSerializationError for a value that cannot be stored
+   * @throws CacheUnavailableError in strict mode, where the write could not be prepared: the function did not run
+   * @example
+   * await articles.put(7, async () => { await db.save(article); return article; });
    */
-  put(key: K, value: V, options?: PutOptions<V>): Promise<void>;
+  put(key: K, value: V | (() => Promise<V> | V), options?: PutOptions<V>): Promise<void>;
   /**
    * Stores unless there is an entry; answers with the value already there, else undefined.
    *
@@ -133,7 +185,9 @@ export interface Cache<K extends Key = Key, V = any> {
   putMany(entries: Iterable<readonly [K, V]>, options?: PutOptions<V>): Promise<void>;
   /**
    * Removes the entries. True once acknowledged by every tier; false: it could not be, and was
-   * reported. Loads of these keys under way in this process are detached: what they load is not stored.
+   * reported. Loads of these keys under way in any process store nothing.
+   *
+   * @throws CacheUnavailableError instead of answering false, under `onEvictFailure: 'throw'`
    */
   evict(...keys: K[]): Promise<boolean>;
   /**
@@ -141,8 +195,10 @@ export interface Cache<K extends Key = Key, V = any> {
    * Answers how many they were; 0, too, where it could not be acknowledged, which was then reported.
    */
   evictMatching(pattern: Glob | string): Promise<number>;
-  /** Removes every entry of this cache. True once acknowledged by every tier. */
+  /** Invalidates every entry of this cache, in one step however many they are. True once acknowledged by every tier. */
   clear(): Promise<boolean>;
+  /** What is known of a key, and why a lookup would miss. Counts nothing. */
+  explain(key: K): Promise<CacheExplanation>;
   /** The counters of this cache in this process. */
   stats(): CacheStats;
 }

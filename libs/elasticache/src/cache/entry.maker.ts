@@ -1,23 +1,28 @@
+import { type FreshnessPolicy, staleWindowMs } from '../entry/freshness.js';
 import { CacheError, evaluated } from '../errors/cache.errors.js';
-import type { StoreWrite } from '../store/cache.store.js';
+import type { Ask, StoreWrite } from '../store/cache.store.js';
 import type { Clock } from '../time/clock.js';
 import { type Duration, parseDuration } from '../time/duration.js';
 import { type Random, shortened } from '../time/jitter.js';
 import type { CachePolicy } from './cache.policy.js';
-import type { Loaded, Slot } from './in.flight.js';
+import type { Loaded } from './flight.js';
+import { mergedTags, tagsFault } from './tags.js';
 
-/** How one write differs from what the cache does by itself. */
+/** How one operation differs from what the cache does by itself. */
 export interface KeepOptions {
   readonly ttl?: ((loaded: Loaded) => Duration | undefined) | undefined;
   readonly unless?: ((loaded: Loaded) => boolean) | undefined;
+  /** Tags that only the value names. */
+  readonly lateTags?: ((loaded: Loaded) => readonly string[]) | undefined;
+  /** How this operation takes expired entries, where not as the cache does. */
+  readonly freshness?: FreshnessPolicy | undefined;
   /** The decorated method, for error reports. */
   readonly method?: string | undefined;
 }
 
-/** A value on its way into the tiers: its key, and the slot it entered before the value was made. */
-export interface Keep {
-  readonly text: string;
-  readonly slot: Slot;
+/** A value on its way to become an entry. */
+export interface Made {
+  readonly ask: Pick<Ask, 'text' | 'tags'>;
   readonly loaded: Loaded;
   readonly options: KeepOptions;
 }
@@ -30,7 +35,7 @@ export interface EntryMakerParts {
   readonly where: string;
 }
 
-/** Decides whether a value becomes an entry, and for how long. */
+/** Decides whether a value becomes an entry, with which tags, and for how long. */
 export class EntryMaker {
   constructor(private readonly parts: EntryMakerParts) {}
 
@@ -44,25 +49,37 @@ export class EntryMaker {
    *
    * @throws CacheError where a function of the application fails
    */
-  make({ text, slot, loaded, options }: Keep): StoreWrite | undefined {
+  make({ ask, loaded, options }: Made): StoreWrite | undefined {
     if (loaded.unshared || this.refuses(loaded.value) || this.isRuledOut(loaded, options)) {
       return undefined;
     }
     const { policy, clock, random } = this.parts;
+    const { text } = ask;
     const ttlMs = shortened(this.lifetimeMs(text, loaded, options), policy.jitter, random);
     const createdAt = clock.now();
+    const tags = this.tagsOf({ ask, loaded, options });
     const { value, emissions } = loaded;
-    const entry = { value, createdAt, expiresAt: createdAt + ttlMs };
-    return {
-      text,
-      ttlMs,
-      entry: emissions ? { ...entry, emissions } : entry,
-      wanted: () => slot.valid,
+    const entry = {
+      value,
+      createdAt,
+      expiresAt: createdAt + ttlMs,
+      ...(emissions && { emissions }),
+      ...(tags.length > 0 && { tags }),
     };
+    return { text, entry, lifeMs: ttlMs + staleWindowMs(options.freshness ?? policy.freshness) };
   }
 
   private isRuledOut(loaded: Loaded, { unless, method = this.parts.where }: KeepOptions): boolean {
     return unless !== undefined && evaluated(method, 'unless', () => unless(loaded));
+  }
+
+  private tagsOf({ ask, loaded, options }: Made): readonly string[] {
+    const { lateTags, method: where = this.parts.where } = options;
+    if (lateTags === undefined) return ask.tags;
+    const late = evaluated(where, 'tags', () => lateTags(loaded));
+    const problem = tagsFault(late);
+    if (problem === undefined) return mergedTags(ask.tags, late);
+    throw new CacheError('CACHE_OPTION_VALUE', { where, option: 'tags', problem });
   }
 
   private lifetimeMs(text: string, loaded: Loaded, options: KeepOptions): number {

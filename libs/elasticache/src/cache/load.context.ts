@@ -1,6 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 
-import type { Flight } from './in.flight.js';
+import type { Flight } from './flight.js';
 
 /*
  * Which load the running code is part of.
@@ -18,26 +18,46 @@ const context = new AsyncLocalStorage<Flight>();
 let running = 0;
 
 /** Runs the load as the flight's, on behalf of the load it is part of. */
-export async function loading<T>(flight: Flight, load: () => Promise<T>): Promise<T> {
+export function loading<T>(flight: Flight, load: () => Promise<T>): Promise<T> {
   const outer = context.getStore();
-  outer?.waitsFor.add(flight);
+  if (outer !== undefined) (outer.waitsFor ??= new Set()).add(flight);
   running++;
-  try {
-    return await context.run(flight, load);
-  } finally {
-    outer?.waitsFor.delete(flight);
+  flight.isBegun = true;
+  const end = () => {
+    outer?.waitsFor?.delete(flight);
     if (--running === 0) context.disable();
-  }
+  };
+  return context.run(flight, load).then(
+    (loaded) => {
+      end();
+      return loaded;
+    },
+    (error: unknown) => {
+      end();
+      throw error;
+    },
+  );
+}
+
+/** Whether the running code is part of a load. */
+export function isLoading(): boolean {
+  return running > 0 && context.getStore() !== undefined;
+}
+
+/** Runs what is no part of the load, though begun in it. */
+export function outsideOfLoads<T>(work: () => T): T {
+  return running > 0 ? context.exit(work) : work();
 }
 
 /** Waits for another's flight, as part of the load that is running. */
 export async function waiting<T>(flight: Flight, landing: Promise<T>): Promise<T> {
   const outer = context.getStore();
-  outer?.waitsFor.add(flight);
+  if (outer === undefined) return landing;
+  (outer.waitsFor ??= new Set()).add(flight);
   try {
     return await landing;
   } finally {
-    outer?.waitsFor.delete(flight);
+    outer.waitsFor.delete(flight);
   }
 }
 
@@ -51,5 +71,5 @@ function waitsFor(flight: Flight, sought: Flight, seen: Set<Flight>): boolean {
   if (flight === sought) return true;
   if (seen.has(flight)) return false;
   seen.add(flight);
-  return [...flight.waitsFor].some((next) => waitsFor(next, sought, seen));
+  return [...(flight.waitsFor ?? [])].some((next) => waitsFor(next, sought, seen));
 }

@@ -1,105 +1,248 @@
-import type { Entry } from '../entry/cache.entry.js';
+import { CacheTransaction } from '../coherence/cache.transaction.js';
+import type { Entry, Tier } from '../entry/cache.entry.js';
+import { type Freshness, freshnessOf, type FreshnessPolicy } from '../entry/freshness.js';
 import { CacheSerializationError } from '../errors/cache.errors.js';
+import type { MissReason } from '../events/cache.events.js';
 import type { MemoryTier } from '../memory/memory.tier.js';
-import type { CacheStore, Found } from '../store/cache.store.js';
+import type { Deadline } from '../resilience/deadline.js';
+import type { Ask, CacheStore, Claim, Lease, Look, View } from '../store/cache.store.js';
+import { newToken } from '../store/token.js';
 import type { Clock } from '../time/clock.js';
 import type { Random } from '../time/jitter.js';
 import { CacheEvictions } from './cache.evictions.js';
-import type { CachePolicy } from './cache.policy.js';
+import type { CachePolicy, SingleFlight } from './cache.policy.js';
 import type { CacheRecorder } from './cache.recorder.js';
 import { CacheWrites } from './cache.writes.js';
-import { EntryMaker, type KeepOptions } from './entry.maker.js';
-import { InFlight, type Loaded } from './in.flight.js';
+import { EntryMaker } from './entry.maker.js';
+import { FencedPut, type PutAsk } from './fenced.put.js';
+import { type Flight, Flights, landed, type Loaded, type Seat } from './flight.js';
+import { LoadRunner } from './load.runner.js';
+import { QueuedLoads } from './queued.loads.js';
+import { WaitingRoom } from './waiting.room.js';
 
 export interface NamedCacheParts {
   readonly policy: CachePolicy;
   readonly memory: MemoryTier;
   readonly store: CacheStore;
+  /** The tier behind `store`. */
+  readonly tier: Tier;
   readonly recorder: CacheRecorder;
   readonly clock: Clock;
   readonly random: Random;
+  /** The parts of its keys beside its name. */
+  readonly place: { readonly namespace: string; readonly version: string; readonly scope: string };
+  /** Of `waitMs`. */
+  readonly patience: Deadline;
   /** Aborted when the application shuts down. */
   readonly closing: AbortSignal;
 }
 
+/** What a lookup brought: an entry and how fresh it is, or why there is none. */
+export interface Finding {
+  readonly entry?: Entry;
+  readonly freshness: Freshness;
+  /** What a claim goes by; absent where nothing may be stored: the tier failed, or a transaction has changed the entry. */
+  readonly view?: View;
+  /** Why there is no entry, as it was counted. */
+  readonly miss?: MissReason;
+  /** A claim that travelled with the look. */
+  readonly claimed?: Claimed;
+}
+
+/** A claim for a flight of this process; `claim` undefined where the tier failed. */
+export interface Claimed {
+  readonly flight: Flight;
+  readonly claim: Claim | undefined;
+}
+
+/** So many misses in a row make the next one likely. */
+const LIKELY_MISSES = 8;
+
+/** What a call finds that may store nothing: the tier failed, or it is part of a unit of work. */
+const concealed: Finding = { freshness: 'dead' };
+
 /**
- * One cache, on encoded keys: its tiers behind one way to find, one to write and one to evict.
+ * One cache, on encoded keys: its tiers behind one way to find, to claim, to write and to evict.
  * A failure of a tier goes to the error handler and is otherwise a miss, or a write that did not
  * happen; only what the handler throws comes out of here.
  */
 export class NamedCache {
-  readonly inFlight = new InFlight();
   readonly writes: CacheWrites;
   readonly evictions: CacheEvictions;
   readonly policy: CachePolicy;
   readonly recorder: CacheRecorder;
   readonly closing: AbortSignal;
+  readonly store: CacheStore;
+  /** The loads of this process that hold a lease, by its token. */
+  readonly flights = new Flights();
+  readonly queued: QueuedLoads;
+  readonly waitingRoom: WaitingRoom;
+  readonly loads: LoadRunner;
+  readonly clock: Clock;
+  readonly place: NamedCacheParts['place'];
+  /** Keys that are being renewed behind somebody's back. */
+  readonly refreshing = new Set<string>();
+  private missesInARow = 0;
   private readonly maker: EntryMaker;
   private readonly memory: MemoryTier;
-  private readonly store: CacheStore;
-  private readonly clock: Clock;
+  /** The tier behind `store`. */
+  readonly kind: Tier;
+  private readonly where: string;
+  private readonly patience: Deadline;
 
   constructor(
     readonly name: string,
     parts: NamedCacheParts,
   ) {
     const { policy, recorder, closing, memory, store, clock } = parts;
-    const { inFlight } = this;
+    this.where = `cache '${name}'`;
+    const { where } = this;
     this.policy = policy;
     this.recorder = recorder;
     this.closing = closing;
     this.memory = memory;
     this.store = store;
+    this.kind = parts.tier;
+    this.place = parts.place;
     this.clock = clock;
-    const maker = new EntryMaker({ ...parts, where: `cache '${name}'` });
+    this.patience = parts.patience;
+    this.queued = new QueuedLoads(parts.patience);
+    this.waitingRoom = new WaitingRoom(clock, parts.random);
+    this.loads = new LoadRunner({ ...parts, where });
+    const maker = new EntryMaker({ ...parts, where });
     this.maker = maker;
-    this.evictions = new CacheEvictions({ memory, store, recorder, inFlight });
-    this.writes = new CacheWrites({ ...parts, maker, inFlight, evictions: this.evictions });
+    this.evictions = new CacheEvictions({ policy, store, recorder, where });
+    const { evictions } = this;
+    this.writes = new CacheWrites({ maker, store, recorder, evictions });
   }
 
-  /** The live entry in memory, without a turn of the event loop. Counts a hit, but no miss. */
+  /** The fresh entry in memory, without a turn of the event loop. Counts a hit, but no miss. */
   findInMemory(text: string): Entry | undefined {
     const entry = this.memory.get(text, this.clock.now());
-    if (entry !== undefined) this.recorder.hit(text, 'memory');
+    if (entry === undefined || this.isConcealed(text, entry)) return undefined;
+    this.recorder.hit(text, 'memory');
     return entry;
   }
 
-  /** The live entry from the nearest tier that has it; undefined on a miss, and where the tier failed. */
-  async find(text: string, method?: string): Promise<Entry | undefined> {
-    return this.findInMemory(text) ?? this.findShared(text, method);
+  /** What is there for a call that takes expired entries as `freshness` says. Counts a hit or a miss. */
+  async find(ask: Ask, options: FindOptions = {}): Promise<Finding> {
+    const inMemory = options.freshness === undefined ? this.findInMemory(ask.text) : undefined;
+    return inMemory ? { entry: inMemory, freshness: 'fresh' } : this.findShared(ask, options);
   }
 
   /** The rest of `find`, where {@link findInMemory} was asked before. */
-  async findShared(text: string, method?: string): Promise<Entry | undefined> {
-    let found: Found;
-    try {
-      found = await this.store.get(text);
-    } catch (error) {
-      this.recorder.failed(error, { operation: 'get', method, key: text });
-      return undefined;
+  findShared(ask: Ask, options: FindOptions = {}): Promise<Finding> {
+    return this.store.look(ask).then(
+      (look) => this.judge(ask, look, options),
+      (error: unknown) => {
+        this.recorder.failed(error, { operation: 'get', method: options.method, key: ask.text });
+        return concealed;
+      },
+    );
+  }
+
+  /** `findShared` for a call that loads what is missing: where misses are the rule, its claim travels with the look. */
+  findToLoad(ask: Ask, options: FindOptions, flightOf: () => Flight): Promise<Finding> {
+    const { store } = this;
+    if (this.missesInARow < LIKELY_MISSES || store.lookAndClaim === undefined) {
+      return this.findShared(ask, options);
     }
-    return this.judge(text, found, method);
+    const [flight, token] = [flightOf(), newToken()];
+    this.flights.add(token, flight);
+    return store.lookAndClaim(ask, token).then(
+      ([look, claim]) => {
+        const claimed = { flight, claim: this.known(flight, claim) };
+        return { ...this.judge(ask, look, options), claimed };
+      },
+      (error: unknown) => {
+        this.unclaimed(ask, token, flight);
+        this.recorder.failed(error, { operation: 'get', method: options.method, key: ask.text });
+        return concealed;
+      },
+    );
   }
 
   /** `find` for many keys, in one round trip. */
-  async findMany(texts: readonly string[], method?: string): Promise<(Entry | undefined)[]> {
-    const entries = texts.map((text) => this.findInMemory(text));
-    const missing = texts.filter((_, i) => entries[i] === undefined);
-    if (missing.length === 0) return entries;
-    let found: Found[];
+  async findMany(asks: readonly Ask[], options: FindOptions = {}): Promise<Finding[]> {
+    const found = asks.map(({ text }) =>
+      options.freshness === undefined ? this.findInMemory(text) : undefined,
+    );
+    const missing = asks.filter((_, i) => found[i] === undefined);
+    if (missing.length === 0) return found.map((entry) => ({ entry: entry!, freshness: 'fresh' }));
+    let looks: Look[] | undefined;
     try {
-      found = await this.store.getMany(missing);
+      looks = await this.store.lookMany(missing);
     } catch (error) {
-      this.recorder.failed(error, { operation: 'get', method });
-      return entries;
+      this.recorder.failed(error, { operation: 'get', method: options.method });
     }
-    const rest = found.map((entry, i) => this.judge(missing[i]!, entry, method)).values();
-    return entries.map((entry) => entry ?? rest.next().value);
+    const rest = missing
+      .map((ask, i) => (looks ? this.judge(ask, looks[i]!, options) : concealed))
+      .values();
+    return found.map((entry) =>
+      entry ? { entry, freshness: 'fresh' } : (rest.next().value as Finding),
+    );
   }
 
-  /** Whether concurrent calls for one key run one load: as the operation says, else as the cache does. */
-  sharesLoads({ singleFlight }: { readonly singleFlight?: false | 'process' }): boolean {
-    return singleFlight === undefined ? this.policy.singleFlight : singleFlight !== false;
+  /** Looks once more for a call that waited: nothing is counted. */
+  async lookAgain(ask: Ask, options: FindOptions): Promise<Finding> {
+    try {
+      const look = await this.store.look(ask);
+      const { entry, view } = look;
+      if (CacheTransaction.current() !== undefined) return concealed;
+      if (entry === undefined) return { freshness: 'dead', view };
+      return { entry, view, freshness: this.freshnessOf(entry, options) };
+    } catch (error) {
+      this.recorder.failed(error, { operation: 'get', method: options.method, key: ask.text });
+      return concealed;
+    }
+  }
+
+  /** Claims the lease for a flight of this process, by its token; undefined where the tier failed, which is reported. */
+  claim(ask: Ask, view: View, attempt: ClaimAttempt): Promise<Claim | undefined> {
+    const { flight, token, replaced, method } = attempt;
+    this.flights.add(token, flight);
+    return this.store.claim(ask, view, { token, replaced }).then(
+      (claim) => this.known(flight, claim),
+      (error: unknown) => {
+        this.unclaimed(ask, token, flight);
+        // A claim is a step of storing.
+        this.recorder.failed(error, { operation: 'put', method, key: ask.text });
+        return undefined;
+      },
+    );
+  }
+
+  private known(flight: Flight, claim: Claim): Claim {
+    if (claim.kind === 'won') flight.lease = claim.lease;
+    else flight.land(undefined); // nobody can have joined what has no lease
+    return claim;
+  }
+
+  /** It may have been won all the same: nobody should wait for it. */
+  private unclaimed(ask: Ask, token: string, flight: Flight): void {
+    flight.land(undefined);
+    void this.writes.release(unsure(ask, token));
+  }
+
+  /** Waits for another's load, within bounds; undefined where that is over, or there is no value to share. */
+  patiently(seat: Seat): Promise<Loaded | undefined> {
+    return landed(seat, this.patience);
+  }
+
+  beginPut(ask: PutAsk, method?: string): Promise<FencedPut> {
+    const { policy, store, recorder, maker, writes, evictions, where } = this;
+    const parts = { policy, store, recorder, maker, writes, evictions, where };
+    return FencedPut.begin(parts, ask, method);
+  }
+
+  /** Who shares a load: as the operation says, else as the cache does. */
+  sharingOf({ singleFlight }: { readonly singleFlight?: SingleFlight }): SingleFlight {
+    return singleFlight ?? this.policy.singleFlight;
+  }
+
+  /** The tags of the cache and of an operation on it. */
+  get tags(): readonly string[] {
+    return this.policy.tags;
   }
 
   /** The value of an entry found here, as a caller may have it. */
@@ -117,37 +260,84 @@ export class NamedCache {
     }
   }
 
-  /** Stores unless there is a live entry, and then answers with that one. Of a value that is not cached it is a `find`. */
-  putIfAbsent(text: string, loaded: Loaded, options: KeepOptions): Promise<Entry | undefined> {
-    return this.maker.refuses(loaded.value)
-      ? this.find(text, options.method)
-      : this.writes.putIfAbsent(text, loaded, options);
+  /** Whether the cache keeps no null and undefined, and this is one. */
+  refuses(value: unknown): boolean {
+    return this.maker.refuses(value);
   }
 
-  /** Counts a load and its time. */
-  async timed<T>(text: string, load: () => Promise<T>): Promise<T> {
-    const start = this.clock.now();
-    let failed = true;
-    try {
-      const value = await load();
-      failed = false;
-      return value;
-    } finally {
-      this.recorder.loaded(text, this.clock.now() - start, failed);
-    }
+  freshnessOf(entry: Entry, { freshness = this.policy.freshness }: FindOptions): Freshness {
+    return freshnessOf(entry, freshness, this.clock.now());
   }
 
-  /** Counts the hit, miss or failure that an answer of the shared tier is. */
-  private judge(text: string, found: Found, method: string | undefined): Entry | undefined {
-    if (found instanceof CacheSerializationError) {
-      this.recorder.failed(found, { operation: 'get', method, key: text });
-      return undefined;
-    }
-    if (found === undefined || found.expiresAt <= this.clock.now()) {
-      this.recorder.miss(text);
-      return undefined;
-    }
-    this.recorder.hit(text, 'shared');
-    return found;
+  servedStale(text: string): void {
+    this.recorder.servedStale(text, this.kind);
   }
+
+  /** Counts the hit, miss or failure that a look is. */
+  private judge({ text }: Ask, { entry, view, miss, error }: Look, options: FindOptions): Finding {
+    if (error !== undefined) {
+      this.recorder.failed(error, { operation: 'get', method: options.method, key: text });
+      return { freshness: 'dead', view };
+    }
+    const unit = CacheTransaction.current();
+    if (unit !== undefined)
+      return this.judgeInUnit(
+        unit,
+        { text, ...(entry && { entry }), ...(miss && { miss }) },
+        options,
+      );
+    if (entry === undefined) return this.missed(text, miss!, view);
+    const freshness = this.freshnessOf(entry, options);
+    if (freshness === 'dead') return this.missed(text, 'expired', view);
+    if (freshness === 'stale') return { entry, freshness, view };
+    this.missesInARow = 0;
+    this.recorder.hit(text, this.kind);
+    return { entry, freshness, view };
+  }
+
+  private missed(text: string, miss: MissReason, view: View): Finding {
+    this.missesInARow++;
+    this.recorder.miss(text, miss);
+    return { freshness: 'dead', view, miss };
+  }
+
+  /**
+   * Within a unit of work only hits on what it has not changed count. Its own loads store nothing: they
+   * may see what is not committed, or no longer what others have committed since.
+   */
+  private judgeInUnit(
+    unit: CacheTransaction,
+    { text, entry, miss = 'absent' }: { text: string; entry?: Entry; miss?: MissReason },
+    options: FindOptions,
+  ): Finding {
+    const isChanged = unit.conceals(this, text, entry?.tags);
+    const freshness = entry === undefined ? 'dead' : this.freshnessOf(entry, options);
+    if (entry !== undefined && !isChanged && (freshness === 'fresh' || freshness === 'due')) {
+      this.recorder.hit(text, this.kind);
+      return { entry, freshness: 'fresh' };
+    }
+    const reason = entry === undefined ? miss : 'expired';
+    this.recorder.miss(text, isChanged ? 'changed in this transaction' : reason);
+    return concealed;
+  }
+
+  private isConcealed(text: string, entry: Entry): boolean {
+    return CacheTransaction.current()?.conceals(this, text, entry.tags) ?? false;
+  }
+}
+
+export interface FindOptions {
+  readonly freshness?: FreshnessPolicy | undefined;
+  readonly method?: string | undefined;
+}
+
+export interface ClaimAttempt {
+  readonly flight: Flight;
+  readonly token: string;
+  readonly replaced?: string | undefined;
+  readonly method?: string | undefined;
+}
+
+function unsure({ text, tags }: Ask, token: string): Lease {
+  return { text, tags, token, kind: 'load', versions: undefined };
 }

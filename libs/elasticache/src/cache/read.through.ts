@@ -1,71 +1,37 @@
-import { CacheSerializationError } from '../errors/cache.errors.js';
-import { Flight, type Loaded } from './in.flight.js';
-import type { KeepOptions } from './entry.maker.js';
-import { isWaitingForUs, loading, waiting } from './load.context.js';
-import type { NamedCache } from './named.cache.js';
+import { CacheTransaction } from '../coherence/cache.transaction.js';
+import type { FreshnessPolicy } from '../entry/freshness.js';
+import { isSameFreshness } from '../entry/freshness.js';
+import type { SingleFlight } from './cache.policy.js';
+import { Flight } from './flight.js';
+import { isLoading } from './load.context.js';
+import type { Finding } from './named.cache.js';
+import { flightFor, joinOrLoad } from './read.load.js';
+import { refresh, staleOutcome } from './read.stale.js';
+import {
+  delivered,
+  isHit,
+  type Loader,
+  type Outcome,
+  reportLoad,
+  type Target,
+  taken,
+} from './read.target.js';
 
-/** One entry that a call reads and, on a miss, fills. A call may have several: they are asked in order, and all filled. */
-export interface Target {
-  readonly cache: NamedCache;
+/** The first hit, in the order of the targets, or what was found of each. */
+interface Found {
+  readonly outcome?: Outcome;
+  readonly findings: readonly Finding[];
+}
+
+/** A call whose look is not sent yet: who comes for the same key takes part in it. */
+interface Gathering {
   readonly text: string;
-  readonly options: KeepOptions;
-  /** Makes of a found value what the caller expects, now or later. What it cannot be made of is a miss. */
-  readonly revive?: Revive;
-}
-
-export type Revive = (value: unknown) => unknown;
-
-/** What a read brought; `own` where this very call ran the loader, so that nobody else has the value. */
-export type Outcome = Loaded & { readonly own: boolean };
-
-/** What runs on a miss. */
-export interface Loader {
-  /** `cache` is the first that the result goes to: its isolation holds for what is handed on meanwhile. */
-  load(flight?: Flight, cache?: NamedCache): Promise<Loaded>;
-  /** False: concurrent calls each run their own. */
-  readonly shared: boolean;
-  /** See {@link Flight.certain}. */
-  readonly certain: boolean;
-  /** Told how to give up waiting, where the call joins another's load. */
-  readonly onJoin?: (leave: () => void) => void;
-  /** Asked after the load: false leaves the targets as they are. */
-  readonly keepIf?: () => boolean;
-}
-
-/** The first hit, in the order of the targets. */
-export async function lookUp(targets: readonly Target[]): Promise<Outcome | undefined> {
-  for (const target of targets) {
-    const { cache, text, options } = target;
-    const entry = await cache.find(text, options.method);
-    if (entry === undefined) continue;
-    const value = cache.handOut(entry);
-    const found = entry.emissions ? { value, emissions: true } : { value };
-    if (target.revive === undefined) return { ...found, own: false };
-    const outcome = await delivered(target, found);
-    if (outcome !== undefined) return outcome;
-    await cache.evictions.evict([text], options.method);
-  }
-  return undefined;
-}
-
-/** What came from elsewhere, as the caller expects it; undefined where it cannot be made so, which is reported. */
-export async function delivered(
-  { cache, text, options, revive }: Target,
-  loaded: Loaded,
-): Promise<Outcome | undefined> {
-  if (revive === undefined) return { ...loaded, own: false };
-  try {
-    const value = loaded.emissions
-      ? await Promise.all((loaded.value as unknown[]).map(revive))
-      : await revive(loaded.value);
-    return { ...loaded, value, own: false };
-  } catch (cause) {
-    const problem = 'its `type` could not be made of it';
-    const where = options.method ?? `cache '${cache.name}'`;
-    const error = new CacheSerializationError('CACHE_UNDECODABLE', { where, problem }, cause);
-    cache.recorder.failed(error, { operation: 'get', method: options.method, key: text });
-    return undefined;
-  }
+  /** Made by the first who joins. */
+  flight: Flight | undefined;
+  /** What its look brought. */
+  finding: Finding | undefined;
+  readonly freshness: FreshnessPolicy | undefined;
+  readonly sharing: SingleFlight;
 }
 
 /**
@@ -73,65 +39,147 @@ export async function delivered(
  * target. Looking comes first because a load in flight may be older than an invalidation that this
  * call has to see; joining comes before running because the method must run once.
  */
-export async function readThrough(targets: readonly Target[], loader: Loader): Promise<Outcome> {
-  return (await lookUp(targets)) ?? joinOrLoad(targets, loader);
+export function readThrough(targets: readonly Target[], loader: Loader): Promise<Outcome> {
+  return targets.length === 1 ? readOne(targets[0]!, loader) : readAny(targets, loader);
 }
 
-/** The part of the read path that comes after a miss. */
-export async function joinOrLoad(targets: readonly Target[], loader: Loader): Promise<Outcome> {
-  const flight = loader.shared ? flightOf(targets) : undefined;
-  if (flight !== undefined && isWaitingForUs(flight)) {
-    // Part of that very load, whose value is the one to be stored.
-    return { ...(await timed(targets[0], () => loader.load())), own: true };
-  }
-  if (flight !== undefined) {
-    const { cache, text } = targets[0]!;
-    const seat = flight.join((value) => cache.copyForJoiner(value));
-    loader.onJoin?.(seat.leave);
-    const loaded = await waiting(flight, seat.landing);
-    const outcome = loaded && (await delivered(targets[0]!, loaded));
-    if (outcome !== undefined) {
-      cache.recorder.coalesced(text);
-      return outcome;
-    }
-  }
-  return { ...(await loadAndKeep(targets, loader)), own: true };
+async function readAny(targets: readonly Target[], loader: Loader): Promise<Outcome> {
+  const { outcome, findings } = await lookUp(targets, loader);
+  return outcome ?? loadOrServeStale(targets, findings, loader);
 }
 
-/** Runs the loader and fills the targets, and tells whoever joined meanwhile. */
-export async function loadAndKeep(targets: readonly Target[], loader: Loader): Promise<Loaded> {
-  const flight = new Flight(loader.certain);
-  const joinable = loader.shared ? flight : undefined;
-  const slots = targets.map(({ cache, text }) => cache.inFlight.takeOff(text, joinable));
+/**
+ * {@link readThrough} for one target. Calls for one key whose look is not sent yet are one call: a
+ * thousand of them cost one look and one claim. Not those within a load, which could wait for
+ * themselves, nor those within a unit of work, which see other things.
+ */
+export function readOne(target: Target, loader: Loader): Promise<Outcome> {
+  const { cache, ask, options } = target;
+  const inMemory = options.freshness === undefined ? cache.findInMemory(ask.text) : undefined;
+  if (inMemory !== undefined) {
+    return readFrom(target, { entry: inMemory, freshness: 'fresh' }, loader);
+  }
+  return readShared(target, loader);
+}
+
+/** The rest of {@link readOne}, where memory was asked before. */
+export function readShared(target: Target, loader: Loader): Promise<Outcome> {
+  const { cache, ask, options } = target;
+  const { unsent } = cache.store;
+  const isPlain = loader.sharing !== false && loader.certain && target.revive === undefined;
+  const mayGather = unsent !== undefined && isPlain;
+  if (!mayGather || isLoading() || CacheTransaction.current() !== undefined) {
+    return readAlone(target, loader);
+  }
+  const { text } = ask;
+  const known = unsent.note?.text === text ? (unsent.note as Gathering) : undefined;
+  const { freshness } = options;
+  const { sharing } = loader;
+  if (known !== undefined) {
+    const isAlike = known.sharing === sharing && isSameFreshness(known.freshness, freshness);
+    return isAlike ? takePart(known, target, loader) : readAlone(target, loader);
+  }
+  const gathering: Gathering = {
+    text,
+    flight: undefined,
+    finding: undefined,
+    freshness,
+    sharing,
+  };
+  const finding = cache.findToLoad(ask, options, () => flightFor(loader));
+  unsent.note = gathering;
+  return lead(gathering, target, { finding, loader });
+}
+
+async function readAlone(target: Target, loader: Loader): Promise<Outcome> {
+  const { cache, ask, options } = target;
+  const finding = await cache.findToLoad(ask, options, () => flightFor(loader));
+  return readFrom(target, finding, loader);
+}
+
+async function lead(
+  gathering: Gathering,
+  target: Target,
+  { finding, loader }: { finding: Promise<Finding>; loader: Loader },
+): Promise<Outcome> {
   try {
-    const cache = targets[0]?.cache;
-    const loaded = await timed(targets[0], () => loading(flight, () => loader.load(flight, cache)));
-    if (loader.keepIf?.() ?? true) {
-      await Promise.all(
-        targets.map(({ cache, text, options }, i) =>
-          cache.writes.keep({ text, slot: slots[i]!, loaded, options }),
-        ),
-      );
-    }
-    flight.land(loaded);
-    return loaded;
+    gathering.finding = await finding;
+    const outcome = await readFrom(target, gathering.finding, loader);
+    gathering.flight?.land(outcome);
+    return outcome;
   } catch (error) {
-    flight.crash(error);
+    gathering.flight?.crash(error);
     throw error;
-  } finally {
-    for (const [i, { cache, text }] of targets.entries()) cache.inFlight.leave(text, slots[i]!);
   }
 }
 
-/** The load in flight that fills every target of this call, if there is one. */
-function flightOf(targets: readonly Target[]): Flight | undefined {
-  const [first] = targets;
-  const flight = first?.cache.inFlight.flightOf(first.text);
-  if (flight === undefined || targets.length === 1) return flight;
-  const isSame = ({ cache, text }: Target) => cache.inFlight.flightOf(text) === flight;
-  return targets.every(isSame) ? flight : undefined;
+/** What the call that this one takes part in brings, counted as if it had been its own. */
+async function takePart(gathering: Gathering, target: Target, loader: Loader): Promise<Outcome> {
+  const { cache } = target;
+  gathering.flight ??= new Flight(true);
+  const seat = gathering.flight.join((value) => cache.copyForJoiner(value));
+  const loaded = await cache.patiently(seat).finally(() => countPart(target, gathering.finding));
+  const outcome = loaded && (await delivered(target, loaded));
+  if (outcome?.stale) cache.servedStale(target.ask.text);
+  return outcome ?? readAlone(target, loader);
 }
 
-function timed<T>(target: Target | undefined, load: () => Promise<T>): Promise<T> {
-  return target === undefined ? load() : target.cache.timed(target.text, load);
+function countPart({ cache, ask, ...target }: Target, finding: Finding | undefined): void {
+  const { recorder } = cache;
+  if (finding === undefined) return;
+  const isServed = isHit({ cache, ask, ...target }, finding);
+  if (isServed && finding.freshness !== 'stale') recorder.hit(ask.text, cache.kind);
+  if (isServed) return;
+  if (finding.miss !== undefined) recorder.miss(ask.text, finding.miss);
+  recorder.coalesced(ask.text);
+}
+
+/** The part of the read path that comes after the look. */
+async function readFrom(target: Target, finding: Finding, loader: Loader): Promise<Outcome> {
+  if (finding.entry === undefined) return joinOrLoad([target], [finding], loader);
+  const { outcome, left } = await taken(target, finding);
+  if (outcome === undefined) return loadOrServeStale([target], [left], loader);
+  if (left.freshness !== 'fresh') refresh(target, left, loader);
+  return outcome;
+}
+
+/** The first hit, in the order of the targets. */
+export async function lookUp(targets: readonly Target[], loader?: Loader): Promise<Found> {
+  const findings: Finding[] = [];
+  for (const target of targets) {
+    const { cache, ask, options } = target;
+    const finding = await cache.find(ask, options);
+    const { outcome, left } = await taken(target, finding);
+    if (outcome !== undefined) {
+      if (left.freshness !== 'fresh' && loader !== undefined) refresh(target, left, loader);
+      return { outcome, findings };
+    }
+    findings.push(left);
+  }
+  return { findings };
+}
+
+/** The part of the read path that comes after a miss. An expired copy stands in where that is allowed. */
+async function loadOrServeStale(
+  targets: readonly Target[],
+  findings: readonly Finding[],
+  loader: Loader,
+): Promise<Outcome> {
+  const [target, finding] = [targets[0]!, findings[0]!];
+  if (finding.freshness !== 'stale') return joinOrLoad(targets, findings, loader);
+  const { cache } = target;
+  if (cache.loads.isFull) {
+    const outcome = await staleOutcome(target, finding);
+    if (outcome !== undefined) return outcome;
+  }
+  try {
+    return await joinOrLoad(targets, findings, loader);
+  } catch (error) {
+    const looking = cache.lookAgain(target.ask, target.options);
+    const again = await looking.catch(() => undefined); // the loader's own error wins
+    const outcome = again && (await staleOutcome(target, again));
+    if (outcome === undefined) throw error;
+    reportLoad(target, error);
+    return outcome;
+  }
 }

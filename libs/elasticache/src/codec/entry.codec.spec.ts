@@ -6,16 +6,35 @@ import { differenceOf, storableValues } from '../../../../test/support/storable.
 import type { Entry } from '../entry/cache.entry.js';
 import { CacheSerializationError } from '../errors/cache.errors.js';
 import { supportsZstd } from './compression.js';
-import { EntryCodec } from './entry.codec.js';
+import { bearsTags, bearsVersion, EntryCodec, isUntagged, tagsOf } from './entry.codec.js';
+import type { EntryVersions } from './entry.versions.js';
 import type { CompressionOptions, Serializer } from './serializer.js';
 
-const HEADER_BYTES = 19;
+const HEADER_BYTES = 39;
 const where = 'articles.get';
+const token = (character: string) => character.repeat(16);
+const untagged: EntryVersions = { cache: token('c'), tags: [] };
 const entryOf = (value: unknown): Entry => ({ value, createdAt: 1_000, expiresAt: 61_000.5 });
 const v8: Serializer = { serialize, deserialize };
 const algorithms = (['gzip', 'brotli', 'zstd'] as const).filter(
   (algorithm) => algorithm !== 'zstd' || supportsZstd(),
 );
+
+const encode = (codec: EntryCodec, entry: Entry, versions = untagged) =>
+  codec.encode(entry, versions, where);
+/** As a store reads an entry: header, tags, payload. */
+function decode(codec: EntryCodec, bytes: Buffer): Entry | Promise<Entry> {
+  const envelope = codec.open(bytes, where);
+  const tags = tagsOf(envelope);
+  if (tags !== undefined)
+    return codec.decode(
+      envelope,
+      tags.map(([tag]) => tag),
+      where,
+    );
+  const params = { where, problem: 'the tags are damaged' };
+  throw new CacheSerializationError('CACHE_UNDECODABLE', params);
+}
 
 /** The one kind of error there is, with its code; anything else fails the test. */
 async function failureOf(run: () => unknown): Promise<CacheSerializationError> {
@@ -32,10 +51,7 @@ describe('an entry', () => {
   it.each(['msgpack', 'json'] as const)('comes back whole from %s', async (serializer) => {
     const codec = new EntryCodec({ serializer, compression: { threshold: 200 } });
     const property = fc.asyncProperty(storableValues(), async (value) => {
-      const { value: read, ...times } = await codec.decode(
-        await codec.encode(entryOf(value), where),
-        where,
-      );
+      const { value: read, ...times } = await decode(codec, await encode(codec, entryOf(value)));
       expect(differenceOf(read, value)).toBeUndefined();
       expect(times).toEqual({ createdAt: 1_000, expiresAt: 61_000.5 });
     });
@@ -45,8 +61,8 @@ describe('an entry', () => {
   it('keeps that it holds emissions, and only then says so', () => {
     const codec = new EntryCodec();
     const emissions = { ...entryOf([1, 2]), emissions: true };
-    expect(codec.decode(codec.encode(emissions, where) as Buffer, where)).toEqual(emissions);
-    const plain = codec.decode(codec.encode(entryOf([1, 2]), where) as Buffer, where);
+    expect(decode(codec, encode(codec, emissions) as Buffer)).toEqual(emissions);
+    const plain = decode(codec, encode(codec, entryOf([1, 2])) as Buffer);
     expect(plain).not.toHaveProperty('emissions');
   });
 
@@ -58,10 +74,77 @@ describe('an entry', () => {
     ];
     const [msgpack, json] = configured;
     for (const writer of [msgpack!, json!]) {
-      const bytes = await writer.encode(entryOf({ tags: ['x'.repeat(100)] }), where);
+      const bytes = await encode(writer, entryOf({ tags: ['x'.repeat(100)] }));
       for (const reader of configured) {
-        expect(await reader.decode(bytes, where)).toEqual(entryOf({ tags: ['x'.repeat(100)] }));
+        expect(await decode(reader, bytes)).toEqual(entryOf({ tags: ['x'.repeat(100)] }));
       }
+    }
+  });
+});
+
+describe('the versions an entry bears', () => {
+  const tags = [
+    ['news', token('n')],
+    ['author:7 é', token('a')],
+  ] as const;
+  const names = tags.map(([tag]) => tag);
+  const versions = tags.map(([, version]) => Buffer.from(version));
+  const tagged = { ...entryOf('x'.repeat(2_000)), tags: names };
+  const sealed = (codec = new EntryCodec()) => encode(codec, tagged, { cache: token('c'), tags });
+
+  it.each([undefined, ...algorithms])('come back beside it, compressed: %s', async (algorithm) => {
+    const codec = new EntryCodec(algorithm ? { compression: { algorithm } } : {});
+    const envelope = codec.open(await sealed(codec), where);
+    expect(tagsOf(envelope)).toEqual(tags);
+    expect(isUntagged(envelope)).toBe(false);
+    expect(bearsVersion(envelope, Buffer.from(token('c')))).toBe(true);
+    expect(await codec.decode(envelope, names, where)).toEqual(tagged);
+    const untaggedToo = codec.open(await encode(codec, entryOf(1)), where);
+    expect([isUntagged(untaggedToo), tagsOf(untaggedToo)]).toEqual([true, []]);
+  });
+
+  it('are known before the payload is touched', async () => {
+    const bytes = await sealed();
+    const envelope = new EntryCodec().open(bytes.subarray(0, bytes.length - 1_000), where);
+    expect(tagsOf(envelope)).toEqual(tags);
+  });
+
+  it('are told from every other version of the cache', async () => {
+    const codec = new EntryCodec();
+    const envelope = codec.open(await encode(codec, entryOf(1)), where);
+    const others = ['', 'c', token('d'), `${token('c')}c`, `!|${token('c')}`].map((text) =>
+      Buffer.from(text),
+    );
+    for (const other of [null, ...others]) expect(bearsVersion(envelope, other)).toBe(false);
+  });
+
+  it('are told from every other version of the tags', async () => {
+    const envelope = new EntryCodec().open(await sealed(), where);
+    expect(bearsTags(envelope, names, versions)).toBe(true);
+    for (const other of [null, Buffer.from(token('x')), Buffer.from('!|'), Buffer.alloc(0)]) {
+      expect(bearsTags(envelope, names, [versions[0]!, other])).toBe(false);
+      expect(bearsTags(envelope, names, [other, versions[1]!])).toBe(false);
+    }
+  });
+
+  it('are those of the very tags in their order', async () => {
+    const envelope = new EntryCodec().open(await sealed(), where);
+    const others: [string[], Buffer[]][] = [
+      [[], []],
+      [['news'], [versions[0]!]],
+      [
+        [...names, 'more'],
+        [...versions, versions[0]!],
+      ],
+      [
+        ['author:7 é', 'news'],
+        [versions[1]!, versions[0]!],
+      ],
+      [['new', 'author:7 é'], versions],
+      [['news', 'author:8 é'], versions],
+    ];
+    for (const [other, theirs] of others) {
+      expect(bearsTags(envelope, other, theirs)).toBe(false);
     }
   });
 });
@@ -69,13 +152,13 @@ describe('an entry', () => {
 describe('a custom serializer', () => {
   it('decides itself what it can store, and reads what it wrote', () => {
     const codec = new EntryCodec({ serializer: v8 });
-    const bytes = codec.encode(entryOf(/x/g), where) as Buffer;
-    expect(codec.decode(bytes, where)).toEqual(entryOf(/x/g));
+    const bytes = encode(codec, entryOf(/x/g)) as Buffer;
+    expect(decode(codec, bytes)).toEqual(entryOf(/x/g));
   });
 
   it('is needed to read what it wrote', async () => {
-    const bytes = await new EntryCodec({ serializer: v8 }).encode(entryOf(1), where);
-    const error = await failureOf(() => new EntryCodec().decode(bytes, where));
+    const bytes = await encode(new EntryCodec({ serializer: v8 }), entryOf(1));
+    const error = await failureOf(() => decode(new EntryCodec(), bytes));
     expect(error.code).toBe('CACHE_UNDECODABLE');
     expect(error.message).toContain('a serializer that this cache does not have');
   });
@@ -91,40 +174,40 @@ describe('a custom serializer', () => {
     ['returns a promise', () => Promise.resolve() as unknown as Uint8Array],
   ])('that %s is reported as such', async (_, faulty) => {
     const codec = new EntryCodec({ serializer: { ...v8, serialize: faulty } });
-    const error = await failureOf(() => codec.encode(entryOf(1), where));
+    const error = await failureOf(() => encode(codec, entryOf(1)));
     expect(error.code).toBe('CACHE_SERIALIZATION');
     expect(error.message).toContain('by the serializer');
   });
 
   it('has its own error attached when it cannot read', async () => {
     const codec = new EntryCodec({ serializer: v8 });
-    const bytes = (await codec.encode(entryOf(1), where)).subarray(0, HEADER_BYTES + 1);
-    expect((await failureOf(() => codec.decode(bytes, where))).cause).toBeDefined();
+    const bytes = (await encode(codec, entryOf(1))).subarray(0, HEADER_BYTES + 1);
+    expect((await failureOf(() => decode(codec, bytes))).cause).toBeDefined();
   });
 });
 
 describe('compression', () => {
   const text = 'all work and no play '.repeat(200);
   const sizeWith = async (value: unknown, compression: false | CompressionOptions) =>
-    (await new EntryCodec({ compression }).encode(entryOf(value), where)).length;
+    (await encode(new EntryCodec({ compression }), entryOf(value))).length;
 
   it.each(algorithms)(
     'makes a large value smaller with %s, and reads it back',
     async (algorithm) => {
       const codec = new EntryCodec({ compression: { algorithm } });
-      const bytes = codec.encode(entryOf(text), where);
+      const bytes = encode(codec, entryOf(text));
       expect(bytes).toBeInstanceOf(Promise);
       expect((await bytes).length).toBeLessThan(text.length / 4);
-      expect(await codec.decode(await bytes, where)).toEqual(entryOf(text));
+      expect(await decode(codec, await bytes)).toEqual(entryOf(text));
     },
   );
 
   it('leaves a value alone below the threshold, synchronously', () => {
     const codec = new EntryCodec({ compression: {} });
-    const bytes = codec.encode(entryOf('x'.repeat(1_000)), where);
+    const bytes = encode(codec, entryOf('x'.repeat(1_000)));
     expect(bytes).toBeInstanceOf(Buffer);
-    expect(codec.decode(bytes as Buffer, where)).toEqual(entryOf('x'.repeat(1_000)));
-    expect(codec.encode(entryOf('x'.repeat(1_100)), where)).toBeInstanceOf(Promise);
+    expect(decode(codec, bytes as Buffer)).toEqual(entryOf('x'.repeat(1_000)));
+    expect(encode(codec, entryOf('x'.repeat(1_100)))).toBeInstanceOf(Promise);
   });
 
   it('leaves a value alone where it would grow', async () => {
@@ -136,11 +219,9 @@ describe('compression', () => {
   it('does not unpack a bomb', async () => {
     const member = gzipSync(Buffer.alloc(16 * 1024 * 1024));
     const bomb = Buffer.concat(Array<Buffer>(17).fill(member));
-    const header = (await new EntryCodec().encode(entryOf(1), where)).subarray(0, HEADER_BYTES);
+    const header = (await encode(new EntryCodec(), entryOf(1))).subarray(0, HEADER_BYTES);
     header[1] = 0b010;
-    const error = await failureOf(() =>
-      new EntryCodec().decode(Buffer.concat([header, bomb]), where),
-    );
+    const error = await failureOf(() => decode(new EntryCodec(), Buffer.concat([header, bomb])));
     expect(error.message).toContain('could not be decompressed');
   });
 });
@@ -152,9 +233,9 @@ describe('bytes that are no entry', () => {
       for (const compression of [false, { threshold: 1 }] as const) {
         const codec = new EntryCodec({ serializer, compression });
         const value = { list: [1, 'two', new Map([[3n, new Date(4)]])], text: 'x'.repeat(50) };
-        const whole = await codec.encode(entryOf(value), where);
+        const whole = await encode(codec, entryOf(value));
         for (let length = 0; length < whole.length; length++) {
-          const error = await failureOf(() => codec.decode(whole.subarray(0, length), where));
+          const error = await failureOf(() => decode(codec, whole.subarray(0, length)));
           expect(error.code).toBe('CACHE_UNDECODABLE');
         }
       }
@@ -163,19 +244,25 @@ describe('bytes that are no entry', () => {
 
   it('fail in one way or none, whatever they are', async () => {
     const codec = new EntryCodec({ serializer: v8 });
-    const header = fc.tuple(fc.constant(0xe1), fc.nat(9), fc.constantFrom(0, 1, 2, 3, 127));
+    const header = fc.tuple(fc.constant(0xe2), fc.nat(9), fc.constantFrom(0, 1, 2, 3, 127));
     const noise = fc.uint8Array({ maxLength: 80 });
     const bytes = fc.oneof(
       noise.map((rest) => Buffer.from(rest)),
       fc.tuple(header, noise).map(([first, rest]) => Buffer.from([...first, ...rest])),
       fc
-        .tuple(header, noise)
-        .map(([first, rest]) => Buffer.from([...first, ...Array(16).fill(0), ...rest])),
+        .tuple(header, fc.oneof(fc.nat(80), fc.nat()), noise)
+        .map(([first, tags, rest]) => wholeHeader(first, tags, rest)),
     );
+    /** With valid times, so that what follows is looked at. */
+    const wholeHeader = (first: number[], tags: number, rest: Uint8Array) => {
+      const bytes = Buffer.concat([Buffer.from(first), Buffer.alloc(36), rest]);
+      bytes.writeUInt32BE(tags, HEADER_BYTES - 4);
+      return bytes;
+    };
     const members = Reflect.ownKeys(Object.prototype);
     const property = fc.asyncProperty(bytes, async (some) => {
       await Promise.resolve()
-        .then(() => codec.decode(some, where))
+        .then(() => decode(codec, some))
         .catch((error: unknown) => {
           expect(error).toMatchObject({
             name: 'CacheSerializationError',
@@ -188,15 +275,26 @@ describe('bytes that are no entry', () => {
   });
 
   it.each<[string, (bytes: Buffer) => void, RegExp]>([
-    ['another version', (bytes) => bytes.writeUInt8(0xe2, 0), /another version/],
+    ['another version', (bytes) => bytes.writeUInt8(0xe1, 0), /another version/],
     ['unknown flags', (bytes) => bytes.writeUInt8(0b1000, 1), /header is damaged/],
+    [
+      'tags that end within a version',
+      (bytes) => bytes.writeUInt32BE(3, HEADER_BYTES - 4),
+      /tags are damaged/,
+    ],
     ['no time', (bytes) => bytes.writeDoubleBE(Number.NaN, 3), /header is damaged/],
+    [
+      'tags beyond its end',
+      (bytes) => bytes.writeUInt32BE(bytes.length, HEADER_BYTES - 4),
+      /tags are damaged/,
+    ],
+    ['tags that are none', (bytes) => bytes.writeUInt32BE(1, HEADER_BYTES - 4), /tags are damaged/],
     ['emissions that are no list', (bytes) => bytes.writeUInt8(1, 1), /not a list/],
   ])('fail for %s', async (_, damage, problem) => {
     const codec = new EntryCodec();
-    const bytes = await codec.encode(entryOf({ a: 1 }), where);
+    const bytes = await encode(codec, entryOf({ a: 1 }));
     damage(bytes);
-    const error = await failureOf(() => codec.decode(bytes, where));
+    const error = await failureOf(() => decode(codec, bytes));
     expect(error.code).toBe('CACHE_UNDECODABLE');
     expect(error.message).toMatch(problem);
   });
@@ -205,9 +303,9 @@ describe('bytes that are no entry', () => {
     'fail without quoting the value they hold with %s',
     async (serializer) => {
       const codec = new EntryCodec({ serializer });
-      const bytes = await codec.encode(entryOf({ password: 'hunter2' }), where);
+      const bytes = await encode(codec, entryOf({ password: 'hunter2' }));
       for (const damaged of [bytes.subarray(0, -1), Buffer.concat([bytes, Buffer.from('x')])]) {
-        const error = await failureOf(() => codec.decode(damaged, where));
+        const error = await failureOf(() => decode(codec, damaged));
         expect(error.cause).toBeUndefined();
         expect(error.message).not.toContain('hunter2');
       }
@@ -218,7 +316,7 @@ describe('bytes that are no entry', () => {
 describe('a value that cannot be stored', () => {
   it.each(['msgpack', 'json'] as const)('is refused with its path by %s', async (serializer) => {
     const codec = new EntryCodec({ serializer });
-    const error = await failureOf(() => codec.encode(entryOf({ a: [() => 1] }), where));
+    const error = await failureOf(() => encode(codec, entryOf({ a: [() => 1] })));
     expect(error.code).toBe('CACHE_SERIALIZATION');
     expect(error.message).toContain('articles.get: the value at $.a[0] is a function');
   });

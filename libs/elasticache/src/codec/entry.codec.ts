@@ -1,4 +1,11 @@
 import type { Entry } from '../entry/cache.entry.js';
+import {
+  bearTags,
+  type EntryVersions,
+  readTags,
+  tagsBytes,
+  TOKEN_BYTES,
+} from './entry.versions.js';
 import { CacheSerializationError } from '../errors/cache.errors.js';
 import {
   compress,
@@ -14,12 +21,15 @@ import { refusalOf } from './value.refusal.js';
 /*
  * The envelope: what the shared tier holds of one entry.
  *
- *   0      version of this format, 0xE1 for the first
+ *   0      version of this format, 0xE2 (0xE1 bore no versions, and cannot be trusted)
  *   1      flags: bit 0, the value is a list of emissions; bits 1-2, compression (1 gzip, 2 brotli, 3 zstd)
  *   2      serializer of the payload: 1 msgpack, 2 json, 127 the user's own
  *   3-10   createdAt, milliseconds since the epoch, float64, big-endian
  *   11-18  expiresAt, likewise
- *   19-    the payload, compressed as the flags say
+ *   19-34  version of the cache, ASCII
+ *   35-38  length of the tags' part, uint32, big-endian
+ *   39-    the tags, each its length (uint16), its UTF-8 and its version; see entry.versions.ts
+ *   then   the payload, compressed as the flags say
  *
  * The bytes say how they were made, so changing `serializer` or `compression` needs no new `version`:
  * old entries are read until they expire. Only a custom serializer's bytes need that serializer.
@@ -32,8 +42,10 @@ import { refusalOf } from './value.refusal.js';
  *
  * Both directions are synchronous unless bytes are really compressed: most hits need no extra tick.
  */
-const VERSION = 0xe1;
-const HEADER_BYTES = 19;
+const VERSION = 0xe2;
+const CACHE_VERSION_AT = 19;
+const TAGS_LENGTH_AT = CACHE_VERSION_AT + TOKEN_BYTES;
+const HEADER_BYTES = TAGS_LENGTH_AT + 4;
 const EMISSIONS = 0b001;
 const COMPRESSION_SHIFT = 1;
 const CUSTOM = 127;
@@ -60,10 +72,27 @@ export interface EntryCodecOptions {
   readonly compression?: false | CompressionOptions;
 }
 
-interface Header {
+/** An envelope whose header was read: what it bears is known before its payload is touched. */
+export interface Envelope {
   readonly serializerId: number;
   readonly algorithm: CompressionAlgorithm | undefined;
   readonly entry: Omit<Entry, 'value'>;
+  readonly bytes: Buffer;
+  readonly payloadAt: number;
+}
+
+/** Whether the entry bears this version of the cache. Compared in place: nothing is made of it for a hit. */
+export function bearsVersion({ bytes }: Envelope, version: Buffer | null): boolean {
+  return (
+    version?.length === TOKEN_BYTES &&
+    version.compare(bytes, CACHE_VERSION_AT, TAGS_LENGTH_AT) === 0
+  );
+}
+
+/** What goes into an envelope beside the payload. */
+interface Sealed {
+  readonly entry: Entry;
+  readonly versions: EntryVersions;
 }
 
 /** Entries to bytes and back. `where` names the cache and the operation in errors. */
@@ -80,20 +109,29 @@ export class EntryCodec {
   }
 
   /** @throws CacheSerializationError (`CACHE_SERIALIZATION`), at once or by rejection. */
-  encode(entry: Entry, where: string): Buffer | Promise<Buffer> {
+  encode(entry: Entry, versions: EntryVersions, where: string): Buffer | Promise<Buffer> {
     const payload = this.serialize(entry.value, where);
+    const sealed = { entry, versions };
     return payload.length < this.compression.threshold
-      ? this.seal(entry, payload)
-      : this.sealCompressed(entry, payload, where);
+      ? this.seal(sealed, payload)
+      : this.sealCompressed(sealed, payload, where);
   }
 
-  /** @throws CacheSerializationError (`CACHE_UNDECODABLE`), at once or by rejection. */
-  decode(bytes: Buffer, where: string): Entry | Promise<Entry> {
-    const header = this.open(bytes, where);
-    const payload = bytes.subarray(HEADER_BYTES);
-    return header.algorithm === undefined
-      ? this.read(header, payload, where)
-      : this.readCompressed(header, payload, where);
+  /**
+   * The entry of an envelope; its tags are known by then.
+   *
+   * @throws CacheSerializationError (`CACHE_UNDECODABLE`), at once or by rejection.
+   */
+  decode(envelope: Envelope, tags: readonly string[], where: string): Entry | Promise<Entry> {
+    const { entry } = envelope;
+    const tagged = tags.length === 0 ? envelope : { ...envelope, entry: { ...entry, tags } };
+    return this.decodeTagged(tagged, where);
+  }
+
+  private decodeTagged(envelope: Envelope, where: string): Entry | Promise<Entry> {
+    return envelope.algorithm === undefined
+      ? this.read(envelope, payloadOf(envelope), where)
+      : this.readCompressed(envelope, where);
   }
 
   private serialize(value: unknown, where: string): Uint8Array {
@@ -108,29 +146,46 @@ export class EntryCodec {
     throw unserializable(where, 'was made something other than bytes by the serializer');
   }
 
-  private seal(entry: Entry, payload: Uint8Array, algorithm?: CompressionAlgorithm): Buffer {
-    const sealed = Buffer.allocUnsafe(HEADER_BYTES + payload.length);
+  private seal(
+    { entry, versions }: Sealed,
+    payload: Uint8Array,
+    algorithm?: CompressionAlgorithm,
+  ): Buffer {
+    const tags = tagsBytes(versions.tags);
+    const sealed = Buffer.allocUnsafe(HEADER_BYTES + tags.length + payload.length);
     sealed[0] = VERSION;
     sealed[1] =
       (entry.emissions ? EMISSIONS : 0) | (algorithms.indexOf(algorithm) << COMPRESSION_SHIFT);
     sealed[2] = this.serializerId;
     sealed.writeDoubleBE(entry.createdAt, 3);
     sealed.writeDoubleBE(entry.expiresAt, 11);
-    sealed.set(payload, HEADER_BYTES);
+    sealed.write(versions.cache, CACHE_VERSION_AT, TOKEN_BYTES, 'latin1');
+    sealed.writeUInt32BE(tags.length, TAGS_LENGTH_AT);
+    sealed.set(tags, HEADER_BYTES);
+    sealed.set(payload, HEADER_BYTES + tags.length);
     return sealed;
   }
 
-  private async sealCompressed(entry: Entry, payload: Uint8Array, where: string): Promise<Buffer> {
+  private async sealCompressed(
+    sealed: Sealed,
+    payload: Uint8Array,
+    where: string,
+  ): Promise<Buffer> {
     const { algorithm } = this.compression;
     const compressed = await compress(algorithm, payload).catch((cause: unknown) => {
       throw unserializable(where, 'could not be compressed', cause);
     });
     return compressed.length < payload.length
-      ? this.seal(entry, compressed, algorithm)
-      : this.seal(entry, payload);
+      ? this.seal(sealed, compressed, algorithm)
+      : this.seal(sealed, payload);
   }
 
-  private open(bytes: Buffer, where: string): Header {
+  /**
+   * Reads the header alone.
+   *
+   * @throws CacheSerializationError (`CACHE_UNDECODABLE`)
+   */
+  open(bytes: Buffer, where: string): Envelope {
     if (bytes[0] !== VERSION) throw undecodable(where, 'not of this format, or of another version');
     if (bytes.length < HEADER_BYTES) throw undecodable(where, 'they end within the header');
     const [, flags = 0, serializerId = 0] = bytes;
@@ -143,15 +198,19 @@ export class EntryCodec {
     if (compression >= algorithms.length || Number.isNaN(createdAt + expiresAt)) {
       throw undecodable(where, 'the header is damaged');
     }
+    const payloadAt = HEADER_BYTES + bytes.readUInt32BE(TAGS_LENGTH_AT);
+    if (payloadAt > bytes.length) throw undecodable(where, 'the tags are damaged');
     const emissions = (flags & EMISSIONS) !== 0;
     return {
       serializerId,
       algorithm: algorithms[compression],
       entry: emissions ? { createdAt, expiresAt, emissions } : { createdAt, expiresAt },
+      bytes,
+      payloadAt,
     };
   }
 
-  private read({ serializerId, entry }: Header, payload: Uint8Array, where: string): Entry {
+  private read({ serializerId, entry }: Envelope, payload: Uint8Array, where: string): Entry {
     let value: unknown;
     try {
       value = this.serializers.get(serializerId)!.deserialize(payload);
@@ -165,11 +224,13 @@ export class EntryCodec {
     return { value, ...entry };
   }
 
-  private async readCompressed(header: Header, payload: Buffer, where: string): Promise<Entry> {
-    const unpacked = await decompress(header.algorithm!, payload).catch((cause: unknown) => {
-      throw undecodable(where, 'the payload could not be decompressed', cause);
-    });
-    return this.read(header, unpacked, where);
+  private async readCompressed(envelope: Envelope, where: string): Promise<Entry> {
+    const unpacked = await decompress(envelope.algorithm!, payloadOf(envelope)).catch(
+      (cause: unknown) => {
+        throw undecodable(where, 'the payload could not be decompressed', cause);
+      },
+    );
+    return this.read(envelope, unpacked, where);
   }
 }
 
@@ -179,4 +240,27 @@ function unserializable(where: string, problem: string, cause?: unknown): CacheS
 
 function undecodable(where: string, problem: string, cause?: unknown): CacheSerializationError {
   return new CacheSerializationError('CACHE_UNDECODABLE', { where, problem }, cause);
+}
+
+/** Whether it bears these tags alone, in this order, each with its version as it stands. */
+export function bearsTags(
+  { bytes, payloadAt }: Envelope,
+  tags: readonly string[],
+  versions: readonly (Buffer | null)[],
+): boolean {
+  return bearTags(bytes, [HEADER_BYTES, payloadAt], { tags, versions });
+}
+
+/** Whether it bears no tags. */
+export function isUntagged({ payloadAt }: Envelope): boolean {
+  return payloadAt === HEADER_BYTES;
+}
+
+/** Each tag it bears with its version; undefined where the bytes are no list of tags. */
+export function tagsOf({ bytes, payloadAt }: Envelope) {
+  return readTags(bytes, HEADER_BYTES, payloadAt);
+}
+
+function payloadOf({ bytes, payloadAt }: Envelope): Buffer {
+  return bytes.subarray(payloadAt);
 }

@@ -1,13 +1,18 @@
-/** One command of a pipeline's answer: its error, or its reply. */
-export type PipelineReply = [error: Error | null, reply: unknown];
+type Argument = string | Buffer | number;
 
 /**
- * The part of an ioredis client (5.11 or 6) that the library uses, as a structure: no type of
- * ioredis stands in the package's declarations, so that it stays an optional peer.
+ * The part of an ioredis client or cluster (5.11 or 6) that the library uses, as a structure: no
+ * type of ioredis stands in the package's declarations, so that it stays an optional peer.
  */
 export interface RedisClient {
   readonly status: string;
-  readonly options?: { readonly keyPrefix?: string | undefined };
+  readonly isCluster?: boolean;
+  readonly options?: {
+    readonly keyPrefix?: string | undefined;
+    /** Of a cluster. */
+    readonly scaleReads?: unknown;
+    readonly redisOptions?: { readonly keyPrefix?: string | undefined } | undefined;
+  };
   connect(): Promise<void>;
   disconnect(): void;
   quit(): Promise<unknown>;
@@ -15,8 +20,13 @@ export interface RedisClient {
   off(event: 'ready' | 'close' | 'end' | 'error', listener: (error?: Error) => void): unknown;
   getBuffer(key: string): Promise<Buffer | null>;
   mgetBuffer(keys: string[]): Promise<(Buffer | null)[]>;
-  set(key: string, value: Buffer, token: 'PX', milliseconds: number): Promise<unknown>;
   unlink(keys: string[]): Promise<number>;
-  callBuffer(command: string, ...args: (string | Buffer | number)[]): Promise<unknown>;
-  pipeline(commands: (string | Buffer | number)[][]): { exec(): Promise<PipelineReply[] | null> };
+  callBuffer(command: string, ...args: (Argument | Argument[])[]): Promise<unknown>;
+  /** Of a cluster. */
+  nodes?(role: 'master'): RedisClient[];
+}
+
+/** The node of a single-node client, or every primary of a cluster. */
+export function primariesOf(client: RedisClient): readonly RedisClient[] {
+  return client.isCluster && client.nodes ? client.nodes('master') : [client];
 }

@@ -31,7 +31,7 @@ export class RedisConnection {
     settings: ConnectionSettings,
   ): Promise<RedisConnection> {
     if (isClient(target)) {
-      assertNoKeyPrefix(target);
+      assertUsable(target);
       return new RedisConnection(target, false);
     }
     const options = typeof target === 'string' ? { url: target } : target;
@@ -44,6 +44,11 @@ export class RedisConnection {
   start(): void {
     if (!this.owned || this.closed || this.client.status !== 'wait') return;
     this.client.connect().catch(() => undefined); // reported by the events, retried by the client
+  }
+
+  /** Whether the keys live in slots, on several nodes. */
+  get isCluster(): boolean {
+    return this.client.isCluster === true;
   }
 
   /** Hands the client to `send` once it can take commands. Rejects at once between two attempts to connect. */
@@ -79,11 +84,21 @@ function isClient(target: string | ConnectionOptions | RedisClient): target is R
   return typeof target === 'object' && 'getBuffer' in target;
 }
 
-/** ioredis puts it before every key but not before SCAN's pattern: clearing a cache would find nothing. */
-function assertNoKeyPrefix({ options }: RedisClient): void {
-  if (!options?.keyPrefix) return;
-  const message = 'must not have a keyPrefix: leave it out, and set the option namespace instead';
-  throw new CacheConfigurationError([{ path: 'connection', message }]);
+/**
+ * ioredis puts a keyPrefix before every key but not before SCAN's pattern: evicting by a pattern would
+ * find nothing. And a replica may not have seen an eviction yet.
+ */
+function assertUsable({ options = {} }: RedisClient): void {
+  const { keyPrefix, redisOptions, scaleReads = 'master' } = options;
+  const faults: string[] = [];
+  if (keyPrefix || redisOptions?.keyPrefix) {
+    faults.push('must not have a keyPrefix: leave it out, and set the option namespace instead');
+  }
+  if (scaleReads !== 'master') {
+    faults.push("must not read from replicas: leave scaleReads at 'master'");
+  }
+  if (faults.length === 0) return;
+  throw new CacheConfigurationError(faults.map((message) => ({ path: 'connection', message })));
 }
 
 async function createClient(options: ConnectionOptions, random: Random): Promise<RedisClient> {

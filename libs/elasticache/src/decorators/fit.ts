@@ -35,6 +35,7 @@ type CalledWith<K extends OperationKind, M extends AnyFunction> = K extends 'man
 type Faults<K extends OperationKind, O, M> = [O] extends [never]
   ? never
   : | Clashes<O>
+    | (K extends 'evict' ? EvictClashes<O> : never)
     | Unknown<Exclude<keyof O, keyof OptionsByKind[K]>>
     | (M extends AnyFunction
         ? ReturnFault<K, M> | Misfits<O, CalledWith<K, M>>
@@ -102,6 +103,12 @@ type Clashes<O> =
         ? never
         : 'beforeInvocation does not wait for the result that fromResult needs'
       : never);
+
+/** What excludes each other only where it says what to evict. */
+type EvictClashes<O> =
+  | (O extends Given<'key' | 'tags'> ? "'key' and 'tags' exclude each other" : never)
+  | (O extends Given<'pattern' | 'tags'> ? "'pattern' and 'tags' exclude each other" : never)
+  | (O extends Given<'tags'> & Empties ? "'tags' and 'allEntries' exclude each other" : never);
 
 type Given<N extends string> = { readonly [K in N]: NonNullable<unknown> };
 type Empties = { readonly allEntries: true };

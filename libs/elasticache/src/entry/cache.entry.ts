@@ -6,10 +6,12 @@ export interface Entry {
   readonly value: unknown;
   /** Milliseconds since the epoch. */
   readonly createdAt: number;
-  /** Milliseconds since the epoch; from then on the entry is dead. */
+  /** Milliseconds since the epoch; from then on the entry is stale, and dead where nobody takes stale ones. */
   readonly expiresAt: number;
   /** The value is the list of an Observable's emissions, to be replayed one by one. */
   readonly emissions?: boolean;
+  /** Evicting one of them evicts the entry. */
+  readonly tags?: readonly string[];
 }
 
 /**
@@ -25,5 +27,9 @@ export interface CacheEntry<V = unknown> {
   readonly createdAt: number;
   /** When it expires, in milliseconds since the epoch. */
   readonly expiresAt: number;
+  /** The tags it bears, the cache's own among them. */
+  readonly tags: readonly string[];
   readonly tier: Tier;
+  /** Expired, and kept for `staleWhileRevalidate` or `staleIfError`. */
+  readonly stale: boolean;
 }

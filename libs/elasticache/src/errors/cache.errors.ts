@@ -45,13 +45,19 @@ export class CacheSerializationError extends CacheError<
   override readonly name = 'CacheSerializationError';
 }
 
-/** The shared tier did not answer within `timeouts.store`. */
-export class CacheTimeoutError extends CacheError<'CACHE_TIMEOUT'> {
+/** The shared tier did not answer within `timeouts.store`, or a load found no room in time. */
+export class CacheTimeoutError extends CacheError<'CACHE_TIMEOUT' | 'CACHE_LOADS_FULL'> {
   override readonly name = 'CacheTimeoutError';
 }
 
-/** The shared tier cannot be reached, or refused the command; `cause` is what it said. */
-export class CacheUnavailableError extends CacheError<'CACHE_UNAVAILABLE'> {
+/**
+ * The shared tier cannot be reached, or refused the command; `cause` is what it said. In strict mode
+ * also: an invalidation could not be prepared, and the method did not run. Under
+ * `onEvictFailure: 'throw'` also: an invalidation was not acknowledged.
+ */
+export class CacheUnavailableError extends CacheError<
+  'CACHE_UNAVAILABLE' | 'CACHE_NOT_GUARDED' | 'CACHE_NOT_EVICTED'
+> {
   override readonly name = 'CacheUnavailableError';
 }
 

@@ -16,6 +16,10 @@ const samples: { [C in CacheErrorCode]: CatalogueParams<C> } = {
   CACHE_UNDECODABLE: { where, problem: 'the header is damaged' },
   CACHE_TIMEOUT: { where, ms: 250 },
   CACHE_UNAVAILABLE: { where, problem: 'connect ECONNREFUSED' },
+  CACHE_NOT_EVICTED: { where, problem: 'connect ECONNREFUSED' },
+  CACHE_NOT_GUARDED: { where, problem: 'connect ECONNREFUSED' },
+  CACHE_LOAD_FAILED: { where },
+  CACHE_LOADS_FULL: { where, concurrent: 16, queue: 128 },
 };
 
 /** What each tells its reader to do. */
@@ -31,6 +35,10 @@ const remedies: Record<CacheErrorCode, RegExp> = {
   CACHE_UNDECODABLE: /loaded anew/,
   CACHE_TIMEOUT: /Check the server's load.*or raise/,
   CACHE_UNAVAILABLE: /check the connection/,
+  CACHE_NOT_EVICTED: /may be out of date until it expires; evict it again/,
+  CACHE_NOT_GUARDED: /did not run.*Try again; check the connection/,
+  CACHE_LOAD_FAILED: /given a stored value; the cause is attached/,
+  CACHE_LOADS_FULL: /raise loads or timeouts\.wait/,
 };
 
 describe('The catalogue of messages', () => {

@@ -31,6 +31,14 @@ export const catalogue = {
     `${p.where}: no answer within ${p.ms} ms (timeouts.store). Check the server's load and the network, or raise the time-out.`,
   CACHE_UNAVAILABLE: (p: { where: string; problem: string }) =>
     `${p.where}: the shared tier is not available (${p.problem}). The call goes on without the cache; check the connection.`,
+  CACHE_NOT_EVICTED: (p: { where: string; problem: string }) =>
+    `${p.where}: the invalidation was not acknowledged (${p.problem}). What is cached may be out of date until it expires; evict it again.`,
+  CACHE_NOT_GUARDED: (p: { where: string; problem: string }) =>
+    `${p.where}: the strict invalidation could not be prepared, so the method did not run (${p.problem}). Try again; check the connection.`,
+  CACHE_LOAD_FAILED: (p: { where: string }) =>
+    `${p.where}: a load failed whose caller was given a stored value; the cause is attached.`,
+  CACHE_LOADS_FULL: (p: { where: string; concurrent: number; queue: number }) =>
+    `${p.where}: ${p.concurrent} loads run and ${p.queue} wait at most (loads), and this one found no room in time. Make the loader faster, or raise loads or timeouts.wait.`,
 } as const;
 
 /** One thing wrong with the options: where, and what to do about it. */

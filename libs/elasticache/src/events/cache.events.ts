@@ -1,5 +1,24 @@
 import { channel, type Channel } from 'node:diagnostics_channel';
 
+/** Why a lookup brought nothing. */
+export type MissReason =
+  /** Nothing is stored. */
+  | 'absent'
+  /** Stored, and past its life. */
+  | 'expired'
+  /** Stored before the cache was cleared. */
+  | 'cleared'
+  /** Stored before that tag was evicted. */
+  | `tag ${string}`
+  /** Stored bytes that cannot be read. */
+  | 'undecodable'
+  /** The load before did not store its value: an eviction or a write came first. */
+  | 'lost its lease'
+  /** A transaction of the caller has changed it. */
+  | 'changed in this transaction'
+  /** The condition of the operation was false: nothing was looked up. */
+  | 'condition';
+
 /** What every event names. Values are never published. */
 export interface CacheEvent {
   readonly namespace: string;
@@ -9,7 +28,9 @@ export interface CacheEvent {
 /** The events of the library, by the last part of their channel's name: `nestjs-elasticache:hit` and so on. */
 export interface CacheEvents {
   hit: CacheEvent & { readonly key: string; readonly tier: 'memory' | 'shared' };
-  miss: CacheEvent & { readonly key: string };
+  miss: CacheEvent & { readonly key: string; readonly reason: MissReason };
+  /** An expired copy was handed out. */
+  stale: CacheEvent & { readonly key: string; readonly tier: 'memory' | 'shared' };
   /** A caller got the result of a load that another call of this process had begun. */
   coalesced: CacheEvent & { readonly key: string };
   load: CacheEvent & {
@@ -30,6 +51,7 @@ export interface CacheEvents {
 export const cacheChannels: Readonly<Record<keyof CacheEvents, Channel>> = {
   hit: channel('nestjs-elasticache:hit'),
   miss: channel('nestjs-elasticache:miss'),
+  stale: channel('nestjs-elasticache:stale'),
   coalesced: channel('nestjs-elasticache:coalesced'),
   load: channel('nestjs-elasticache:load'),
   put: channel('nestjs-elasticache:put'),

@@ -1,8 +1,10 @@
-import type { Loaded } from '../cache/in.flight.js';
+import { CacheTransaction } from '../coherence/cache.transaction.js';
+import type { Loaded } from '../cache/flight.js';
 import { readManyThrough } from '../cache/read.through.many.js';
 import { CacheError } from '../errors/cache.errors.js';
 import type { MethodPlan } from './method.plan.js';
 import type { Call, Step } from './operation.step.js';
+import { AroundMethod, evictEarly, narrower } from './method.call.js';
 import { pendingEvicts, settle } from './write.operations.js';
 
 /** What a batch asks, sorted out. */
@@ -21,40 +23,60 @@ export async function batchCall(
   step: Step<'many'>,
   call: Call,
 ): Promise<unknown[]> {
-  const early = pendingEvicts(plan.earlyEvicts, call);
-  const late = pendingEvicts(plan.lateEvicts, call);
+  const { tags } = plan;
+  const early = pendingEvicts(plan.earlyEvicts, call, { tags, unit: undefined });
+  const late = pendingEvicts(plan.lateEvicts, call, { tags, unit: CacheTransaction.current() });
   const sorted = sort(step, call);
-  await settle(early.map((evict) => evict(undefined)));
-  const results = await readBatch(plan, step, { call, sorted });
-  await settle(late.map((evict) => evict(results)));
+  await evictEarly(early);
+  const around = new AroundMethod(late, (batch: unknown[]) => runBatch(plan, call, batch));
+  let results: unknown[];
+  try {
+    results = await readBatch(plan, step, { call, sorted, run: around.run });
+  } catch (error) {
+    const value = around.brought;
+    if (value) await Promise.allSettled(late.map((evict) => evict.finish({ value })));
+    throw error;
+  }
+  await settle(late.map((evict) => evict.finish({ value: results })));
   return results;
 }
 
 async function readBatch(
   plan: MethodPlan,
   step: Step<'many'>,
-  { call, sorted }: { call: Call; sorted: Sorted },
+  {
+    call,
+    sorted,
+    run,
+  }: { call: Call; sorted: Sorted; run: (batch: unknown[]) => Promise<unknown[]> },
 ): Promise<unknown[]> {
   const { cached, uncached, places } = sorted;
   const caches = step.caches(call);
   const asked = [...cached.values()];
-  const elements = [...cached].map(([text, own]) => ({
-    text,
-    options: step.keepOptions(own.call),
-  }));
-  const shared = caches.every((cache) => cache.sharesLoads(step.options));
+  const elements = [...cached].map(([text, own]) => {
+    const options = step.keepOptions(own.call);
+    const [cache] = caches;
+    const ask = cache ? step.ask(own.call, text, cache) : { text, tags: [] };
+    return { ask, options: cache ? step.keepOptionsIn(cache, options) : options };
+  });
+  const sharing = caches
+    .map((cache) => cache.sharingOf(step.options))
+    .reduce(narrower, 'distributed');
   let rest: unknown[] | undefined;
   const { revive } = plan.reviver;
-  const batch = { caches, elements, shared, ...(revive && { revive }) };
-  const read = await readManyThrough(batch, async (missing) => {
+  const batch = { caches, elements, sharing, ...(revive && { revive }) };
+  const read = await readManyThrough(batch, async (missing, isReload) => {
     const missed = missing.map((i) => asked[i]!.element);
-    const results = await runBatch(plan, call, [...missed, ...uncached]);
-    rest = results.slice(missed.length);
+    const isFirst = !isReload && rest === undefined;
+    const results = isReload
+      ? await runBatch(plan, call, missed)
+      : await run(isFirst ? [...missed, ...uncached] : missed);
+    if (isFirst) rest = results.slice(missed.length);
     return new Map<number, Loaded>(missing.map((i, m) => [i, { value: results[m] }]));
   });
-  if (rest === undefined && uncached.length > 0) rest = await runBatch(plan, call, uncached);
+  if (rest === undefined && uncached.length > 0) rest = await run(uncached);
   const byText = new Map(
-    elements.map(({ text }, i) => {
+    elements.map(({ ask: { text } }, i) => {
       const result = read[i];
       return [text, result ? result.value : null];
     }),
@@ -79,6 +101,7 @@ function sort(step: Step<'many'>, call: Call): Sorted {
       sorted.places.push(text);
     } else {
       sorted.places.push(sorted.uncached.push(element) - 1);
+      for (const cache of step.caches(own)) cache.recorder.passedBy(() => texts[i]!);
     }
   }
   return sorted;

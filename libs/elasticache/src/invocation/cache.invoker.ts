@@ -1,8 +1,9 @@
 import { isObservable } from 'rxjs';
 
-import type { Loaded } from '../cache/in.flight.js';
+import type { SingleFlight } from '../cache/cache.policy.js';
+import type { Loaded } from '../cache/flight.js';
 import type { NamedCache } from '../cache/named.cache.js';
-import { joinOrLoad } from '../cache/read.through.js';
+import { readShared } from '../cache/read.through.js';
 import { CacheConfigurationError } from '../errors/cache.errors.js';
 import { batchCall } from './batch.call.js';
 import type { CachedMethod } from './cache.metadata.js';
@@ -16,7 +17,7 @@ import type { Call, Step } from './operation.step.js';
 interface SimplePlan {
   readonly step: Step<'cacheable'>;
   readonly cache: NamedCache;
-  readonly shared: boolean;
+  readonly sharing: SingleFlight;
 }
 
 /** The plan of a method for the class of the instance it was last called on. */
@@ -49,7 +50,7 @@ export class CachingInvoker implements CacheInvoker {
   }
 
   /** A hit in memory is answered in this turn, without a promise of our own in between. */
-  private simpleCall(plan: MethodPlan, { step, cache, shared }: SimplePlan, call: Call): unknown {
+  private simpleCall(plan: MethodPlan, { step, cache, sharing }: SimplePlan, call: Call): unknown {
     let text: string;
     try {
       text = step.text(call)!;
@@ -58,12 +59,13 @@ export class CachingInvoker implements CacheInvoker {
     } catch (error) {
       return Promise.reject(error as Error);
     }
-    return missInMemory(plan, { step, cache, shared }, { call, text });
+    return missInMemory(plan, { step, cache, sharing }, { call, text });
   }
 
   private async promiseCall(plan: MethodPlan, call: Call): Promise<unknown> {
     if (plan.many !== undefined) return batchCall(plan, plan.many, call);
-    return (await runCall(plan, call, { load: () => proceed(plan, call) })).value;
+    const load = () => proceed(plan, call);
+    return (await runCall(plan, call, { load, reload: load })).value;
   }
 
   private memoOf(method: CachedMethod, type: object): Memo {
@@ -88,25 +90,26 @@ export const disabledInvoker: CacheInvoker = {
 /** Apart from the hit, which would otherwise pay for what the closures in here hold. */
 async function missInMemory(
   plan: MethodPlan,
-  { step, cache, shared }: SimplePlan,
+  { step, cache, sharing }: SimplePlan,
   { call, text }: { call: Call; text: string },
 ): Promise<unknown> {
   const options = step.keepOptions(call);
-  const entry = await cache.findShared(text, options.method);
-  if (entry !== undefined) return cache.handOut(entry);
-  const loader = { load: () => proceed(plan, call), shared, certain: true };
-  return (await joinOrLoad([{ cache, text, options }], loader)).value;
+  const ask = step.ask(call, text, cache);
+  const loader = { load: () => proceed(plan, call), sharing, certain: true };
+  return (await readShared({ cache, ask, options }, loader)).value;
 }
 
 function simplePlan(plan: MethodPlan): SimplePlan | undefined {
   const [step] = plan.cacheables;
   const operations = plan.method.operations.length;
   if (step === undefined || operations > 1 || plan.returns === 'observable') return undefined;
-  const { condition, type } = step.options;
+  const { condition, type, staleWhileRevalidate, staleIfError, refreshAhead } = step.options;
+  const isPlain = [condition, type, staleWhileRevalidate, staleIfError, refreshAhead].every(
+    (option) => option === undefined,
+  );
   const [cache, ...others] = step.constantCaches ?? [];
-  if (cache === undefined || others.length > 0 || (condition ?? type) !== undefined)
-    return undefined;
-  return { step, cache, shared: cache.sharesLoads(step.options) };
+  if (cache === undefined || others.length > 0 || !isPlain) return undefined;
+  return { step, cache, sharing: cache.sharingOf(step.options) };
 }
 
 async function proceed({ method, where }: MethodPlan, { self, args }: Call): Promise<Loaded> {

@@ -1,3 +1,4 @@
+import type { SingleFlight } from '../cache/cache.policy.js';
 import type { Key } from '../key/key.encoding.js';
 import type { Duration } from '../time/duration.js';
 import type { Glob } from '../key/glob.js';
@@ -68,9 +69,15 @@ export interface OperationOptions {
   readonly returns?: 'observable';
 }
 
+/** Tags as they are, or as a function of the arguments or of the result. */
+export type Tags =
+  readonly string[] | OfArguments<readonly string[]> | FromResult<OfResult<readonly string[]>>;
+
 interface StoreOptions {
   /** Lifetime of what this operation stores; default the cache's own. */
   readonly ttl?: Duration | OfArguments<Duration> | FromResult<OfResult<Duration>>;
+  /** Tags beside the cache's: evicting one of them evicts the entry. */
+  readonly tags?: Tags;
   /** True: return the result, do not store it. Not asked on hits. */
   readonly unless?: OfResult<boolean>;
   /** Emissions of an Observable beyond which it passes through unstored; default 1,000. */
@@ -83,8 +90,14 @@ export interface CacheableOptions extends OperationOptions, StoreOptions {
   readonly key?: Key | OfArguments<KeyLike>;
   /** False: this call is as if not annotated. */
   readonly condition?: OfArguments<boolean>;
-  /** `false`: concurrent calls for one key each run the method. */
-  readonly singleFlight?: false | 'process';
+  /** Who shares a run of the method: the calls of all processes, those of this one, or nobody. */
+  readonly singleFlight?: SingleFlight;
+  /** As in the cache's options, for this method. */
+  readonly staleWhileRevalidate?: Duration;
+  /** As in the cache's options, for this method. */
+  readonly staleIfError?: Duration;
+  /** As in the cache's options, for this method. */
+  readonly refreshAhead?: number;
   /** The class a hit is revived into, by class-transformer's `plainToInstance`. */
   readonly type?: new (...args: Arguments) => unknown;
 }
@@ -99,8 +112,10 @@ export interface CachePutOptions extends OperationOptions, StoreOptions {
 export interface CacheEvictOptions extends OperationOptions {
   readonly key?: Key | OfArguments<KeyLike> | FromResult<OfResult<KeyLike>>;
   readonly condition?: OfArguments<boolean> | FromResult<OfResult<boolean>>;
-  /** Empties the caches. Exclusive with `key` and `pattern`. */
+  /** Empties the caches. Exclusive with `key`, `pattern` and `tags`. */
   readonly allEntries?: boolean;
+  /** Every entry that bears one of these tags, in every cache. Exclusive with `key`, `pattern` and `allEntries`. */
+  readonly tags?: Tags;
   /** The entries whose encoded key matches: a constant pattern, or a function's ``glob`…` ``; a string it returns is a literal key. */
   readonly pattern?:
     string | Glob | OfArguments<Glob | string> | FromResult<OfResult<Glob | string>>;

@@ -1,20 +1,29 @@
-import type { Loaded } from '../cache/in.flight.js';
-import {
-  loadAndKeep,
-  type Loader,
-  lookUp,
-  type Outcome,
-  readThrough,
-  type Target,
-} from '../cache/read.through.js';
+import type { FencedPut } from '../cache/fenced.put.js';
+import type { Loaded } from '../cache/flight.js';
+import type { NamedCache } from '../cache/named.cache.js';
+import type { Loader, Outcome, Target } from '../cache/read.target.js';
+import { lookUp, readThrough } from '../cache/read.through.js';
+import type { SingleFlight } from '../cache/cache.policy.js';
+import { CacheTransaction } from '../coherence/cache.transaction.js';
+import { putInUnit } from '../cache/unit.writes.js';
 import type { MethodPlan } from './method.plan.js';
 import type { Call } from './operation.step.js';
-import { type PendingPut, pendingEvicts, pendingPuts, settle, store } from './write.operations.js';
+import {
+  abandonAll,
+  beginAll,
+  type PendingPut,
+  type PendingWrite,
+  pendingEvicts,
+  pendingPuts,
+  settle,
+} from './write.operations.js';
 
 /** The method of one call. */
 export interface Invocation {
   /** Runs it, at most once. The flight tells whether others wait for what it brings. */
   readonly load: Loader['load'];
+  /** Runs it for nobody: an expired entry is renewed behind its reader's back. */
+  readonly reload: () => Promise<Loaded>;
   readonly onJoin?: NonNullable<Loader['onJoin']>;
 }
 
@@ -22,42 +31,96 @@ export interface Invocation {
  * One call in Spring's order: early evicts, lookups, the method, the cacheables' puts, puts, late
  * evicts. What fails before the method fails the call; the method's own error passes through and
  * leaves the rest undone; what fails after it costs neither the value nor the operations that follow.
+ * Writes that come after the method have their first phase right before it.
  */
 export async function runCall(
   plan: MethodPlan,
   call: Call,
   invocation: Invocation,
 ): Promise<Outcome> {
-  const early = pendingEvicts(plan.earlyEvicts, call);
-  const { targets, shared } = targetsOf(plan, call);
+  const { tags } = plan;
+  const early = pendingEvicts(plan.earlyEvicts, call, { tags, unit: undefined });
+  const { targets, sharing } = targetsOf(plan, call);
   const puts = pendingPuts(plan.puts, call);
-  const late = pendingEvicts(plan.lateEvicts, call);
-  await settle(early.map((evict) => evict(undefined)));
+  const late = pendingEvicts(plan.lateEvicts, call, { tags, unit: CacheTransaction.current() });
+  await evictEarly(early);
   // Taken one by one: a copy of the invocation would keep what it has collected alive.
-  const { load, onJoin } = invocation;
-  const loader = { load, shared, certain: plan.returns === 'promise', ...(onJoin && { onJoin }) };
-  const outcome =
-    puts.length > 0 ? await runAndPut(targets, puts, loader) : await readOrRun(targets, loader);
-  await settle(late.map((evict) => evict(outcome.value)));
+  const { load, reload, onJoin } = invocation;
+  const around = new AroundMethod(late, load);
+  const certain = plan.returns === 'promise';
+  const loader = { load: around.run, reload, sharing, certain, ...(onJoin && { onJoin }) };
+  let outcome: Outcome;
+  try {
+    outcome =
+      puts.length > 0 ? await runAndPut(targets, puts, loader) : await readOrRun(targets, loader);
+  } catch (error) {
+    // The method has run, and what failed is the cache: what it made untrue is evicted all the same.
+    const { brought } = around;
+    if (brought) await Promise.allSettled(late.map((evict) => evict.finish(brought)));
+    throw error;
+  }
+  await settle(late.map((evict) => evict.finish(outcome)));
   return outcome;
+}
+
+/** At once, also in a unit of work: that is what is asked for. (Spring: `beforeInvocation`.) */
+export async function evictEarly(evicts: readonly PendingWrite[]): Promise<void> {
+  if (evicts.length === 0) return;
+  await CacheTransaction.outside(async () => {
+    await beginAll(evicts);
+    await settle(evicts.map((evict) => evict.finish({ value: undefined })));
+  });
+}
+
+/** Guards what the method makes untrue, before it runs; a method that fails leaves nothing guarded. */
+export class AroundMethod<A extends readonly unknown[], R> {
+  /** What the method brought, once it has run. */
+  brought: R | undefined;
+  private begun: Promise<void> | undefined;
+
+  constructor(
+    private readonly writes: readonly PendingWrite[],
+    private readonly method: (...args: A) => Promise<R>,
+  ) {}
+
+  readonly run = async (...args: A): Promise<R> => {
+    if (this.writes.length > 0) await (this.begun ??= beginAll(this.writes));
+    try {
+      return (this.brought = await this.method(...args));
+    } catch (error) {
+      this.begun = undefined;
+      await abandonAll(this.writes);
+      throw error;
+    }
+  };
 }
 
 /** The entries that the applying cacheables read and fill, each once. */
 function targetsOf({ cacheables, reviver }: MethodPlan, call: Call) {
   const { revive } = reviver;
   const targets: Target[] = [];
-  let shared = true;
+  let sharing: SingleFlight = 'distributed';
   for (const step of cacheables) {
-    if (!step.applies(call)) continue;
+    if (!step.applies(call)) {
+      for (const cache of step.caches(call)) cache.recorder.passedBy(() => step.text(call)!);
+      continue;
+    }
     const text = step.text(call)!;
     const options = step.keepOptions(call);
     for (const cache of step.caches(call)) {
-      if (targets.some((known) => known.cache === cache && known.text === text)) continue;
-      targets.push({ cache, text, options, ...(revive && { revive }) });
-      shared &&= cache.sharesLoads(step.options);
+      if (targets.some((known) => known.cache === cache && known.ask.text === text)) continue;
+      const ask = step.ask(call, text, cache);
+      const own = step.keepOptionsIn(cache, options);
+      targets.push({ cache, ask, options: own, ...(revive && { revive }) });
+      sharing = narrower(sharing, cache.sharingOf(step.options));
     }
   }
-  return { targets, shared };
+  return { targets, sharing };
+}
+
+export function narrower(a: SingleFlight, b: SingleFlight): SingleFlight {
+  const order: readonly SingleFlight[] = [false, 'process', 'distributed'];
+  return order[Math.min(order.indexOf(a), order.indexOf(b))]!;
 }
 
 async function readOrRun(targets: readonly Target[], loader: Loader): Promise<Outcome> {
@@ -71,22 +134,57 @@ async function runAndPut(
   puts: readonly PendingPut[],
   loader: Loader,
 ): Promise<Outcome> {
-  const hit = await lookUp(targets);
-  let decided: ReturnType<typeof decide> = [];
-  const loaded = await loadAndKeep(targets, {
-    ...loader,
-    shared: false,
-    load: async (flight, cache) => {
-      const result = await loader.load(flight, cache);
-      decided = decide(puts, result);
-      return result;
-    },
-    keepIf: () => hit === undefined || decided.length > 0,
-  });
-  await store(decided, loaded);
+  const { outcome: hit } = await lookUp(targets);
+  const covered = (cache: NamedCache, text: string) =>
+    puts.some(({ writes }) => writes.some((write) => write.cache === cache && write.text === text));
+  const own = targets
+    .filter(({ cache, ask }) => !covered(cache, ask.text))
+    .map((target) => new TargetPut(target));
+  const around = new AroundMethod([...puts, ...own], () => timed(targets[0], loader));
+  const loaded = await around.run();
+  const decided = puts.filter((put) => put.decide(loaded));
+  const isKept = hit === undefined || decided.length > 0;
+  const refreshed = own.map((put) => (isKept ? put.finish(loaded) : put.abandon()));
+  await Promise.allSettled(refreshed); // the puts come after them, whatever they come to
+  await settle([...puts.map((put) => put.finish(loaded)), ...refreshed]);
   return { ...loaded, own: true };
 }
 
-function decide(puts: readonly PendingPut[], loaded: Loaded) {
-  return puts.flatMap((put) => put(loaded) ?? []);
+function timed(target: Target | undefined, loader: Loader): Promise<Loaded> {
+  if (target === undefined) return loader.load();
+  const { cache, ask } = target;
+  return cache.loads.run(ask.text, () => loader.load(undefined, cache));
+}
+
+/** The entry of a cacheable beside a put: a write like that one. */
+class TargetPut implements PendingWrite {
+  private put: FencedPut | undefined;
+
+  constructor(private readonly target: Target) {}
+
+  async begin(): Promise<void> {
+    const { cache, ask, options } = this.target;
+    this.put = await cache.beginPut(ask, options.method);
+  }
+
+  async finish(loaded: Loaded): Promise<void> {
+    const { cache, ask, options } = this.target;
+    const { unless, ...rest } = options;
+    if (loaded.unshared || this.isRuledOut(unless, loaded)) return this.abandon();
+    await putInUnit(cache, this.put!, { text: ask.text, loaded, options: rest });
+  }
+
+  async abandon(): Promise<void> {
+    await this.put?.abandon();
+  }
+
+  private isRuledOut(unless: ((loaded: Loaded) => boolean) | undefined, loaded: Loaded): boolean {
+    const { cache, ask, options } = this.target;
+    try {
+      return unless?.(loaded) ?? false;
+    } catch (error) {
+      cache.recorder.failed(error, { operation: 'put', method: options.method, key: ask.text });
+      return true;
+    }
+  }
 }

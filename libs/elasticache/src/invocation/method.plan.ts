@@ -1,6 +1,7 @@
 import { Observable } from 'rxjs';
 
 import type { NamedCache } from '../cache/named.cache.js';
+import type { TagEvictions } from '../cache/tag.evictions.js';
 import type { Fault } from '../errors/catalogue.js';
 import { faultsIn } from './option.rules.js';
 import { type CachedMethod, configOf, returnTypeOf } from './cache.metadata.js';
@@ -22,6 +23,7 @@ import { type Reviver, reviverOf } from './reviver.js';
 export interface PlanSettings {
   readonly cacheNamed: (name: string) => NamedCache;
   readonly keyGenerator: KeyGenerator | undefined;
+  readonly tags: TagEvictions;
 }
 
 /** One decorated method of one class in one application: its operations, sorted into the phases of a call. */
@@ -36,6 +38,7 @@ export interface MethodPlan {
   readonly lateEvicts: readonly Step<'evict'>[];
   readonly many: Step<'many'> | undefined;
   readonly reviver: Reviver;
+  readonly tags: TagEvictions;
   /** Emissions of an Observable beyond which nothing is stored. */
   readonly maxEmissions: number;
 }
@@ -84,6 +87,7 @@ export function planOf(method: CachedMethod, type: object, settings: PlanSetting
     earlyEvicts: evicts.filter(({ options }) => options.beforeInvocation),
     lateEvicts: evicts.filter(({ options }) => !options.beforeInvocation),
     many,
+    tags: settings.tags,
     reviver: reviverOf(revived?.options.type, where),
     maxEmissions: limits.length > 0 ? Math.min(...limits) : MAX_EMISSIONS,
   };
@@ -147,6 +151,7 @@ function operationFaults({ kind, options }: CacheOperation, config: CacheConfigO
   };
   exclude('key', ['keyGenerator', 'allEntries', 'pattern']);
   exclude('allEntries', ['pattern']);
+  if (kind === 'evict') exclude('tags', ['key', 'keyGenerator', 'allEntries', 'pattern']);
   exclude('keys', ['keyGenerator']);
   if (kind === 'evict' && options.beforeInvocation) {
     const late = Object.keys(given).filter((name) => given[name] instanceof FromResult);
@@ -155,7 +160,9 @@ function operationFaults({ kind, options }: CacheOperation, config: CacheConfigO
         `\`${late.join('`, `')}\` needs the result, which beforeInvocation does not wait for`,
       );
   }
+  const isOfAllCaches = kind === 'evict' && options.tags !== undefined;
   if (
+    !isOfAllCaches &&
     (options.cacheResolver ?? config.cacheResolver) === undefined &&
     cacheNamesOf(options, config).length === 0
   ) {

@@ -1,8 +1,8 @@
-import { isObservable, Observable, Subject, type Subscriber, takeUntil } from 'rxjs';
+import { isObservable, Observable, Subject, Subscriber, takeUntil } from 'rxjs';
 
-import type { Flight, Loaded } from '../cache/in.flight.js';
+import type { Flight, Loaded } from '../cache/flight.js';
 import type { NamedCache } from '../cache/named.cache.js';
-import type { Outcome } from '../cache/read.through.js';
+import type { Outcome } from '../cache/read.target.js';
 import { CacheConfigurationError } from '../errors/cache.errors.js';
 import { type Invocation, runCall } from './method.call.js';
 import type { MethodPlan } from './method.plan.js';
@@ -80,6 +80,12 @@ class Source implements Invocation {
         complete: () => resolve(this.loaded()),
       });
     });
+  };
+
+  /** A source of its own, with nobody to pass the emissions on to. */
+  readonly reload = (): Promise<Loaded> => {
+    const source = new Source(this.plan, this.call, new Subscriber<unknown>());
+    return source.load(undefined, this.cache);
   };
 
   readonly onJoin = (leave: () => void): void => {

@@ -9,6 +9,7 @@ import {
   type OptionRule,
 } from './option.rules.js';
 import { Glob } from '../key/glob.js';
+import { tagsFault } from '../cache/tags.js';
 import { aDuration, isDuration } from '../time/duration.js';
 import { FromResult, type OperationKind } from './cache.operation.js';
 
@@ -62,6 +63,19 @@ const returns: OptionRule = {
   wrong: must(isOneOf('observable'), "'observable'"),
 };
 
+const isTags = (value: unknown) => tagsFault(value) === undefined;
+
+const tags: OptionRule = {
+  name: 'tags',
+  type: 'string[] | (...args) => string[] | fromResult',
+  fallback: "the cache's alone",
+  meaning: 'Tags of what is stored, beside the cache’s: evicting one of them evicts it.',
+  wrong: must(
+    either(isTags, isFunction, isFromResult),
+    'an array of texts that are not empty, or a function answering with one',
+  ),
+};
+
 const storing: readonly OptionRule[] = [
   {
     name: 'ttl',
@@ -80,6 +94,7 @@ const storing: readonly OptionRule[] = [
     meaning: 'True: return the result, do not store it. Not asked on hits.',
     wrong: must(isFunction, 'a function (result, ...args) => boolean'),
   },
+  tags,
 ];
 
 const maxEmissions: OptionRule = {
@@ -89,6 +104,37 @@ const maxEmissions: OptionRule = {
   meaning: 'Emissions of an Observable beyond which it passes through unstored.',
   wrong: must(isCount, 'a whole number above 0'),
 };
+
+/** Options of a cache and of an operation alike, but for what holds where they are not given. (RFC 5861) */
+export function freshnessRules(fallback: string): readonly OptionRule[] {
+  return [
+    {
+      name: 'staleWhileRevalidate',
+      type: 'Duration',
+      fallback,
+      meaning: 'For so long past its life an entry is served, and loaded anew behind it.',
+      wrong: must(isDuration, aDuration),
+    },
+    {
+      name: 'staleIfError',
+      type: 'Duration',
+      fallback,
+      meaning: 'For so long past its life an entry is served where the loader fails.',
+      wrong: must(isDuration, aDuration),
+    },
+    {
+      name: 'refreshAhead',
+      type: 'number',
+      fallback,
+      meaning:
+        'Past this share of its life, 0 to 1, a read loads the entry anew in the background.',
+      wrong: must(
+        (value) => typeof value === 'number' && value > 0 && value < 1,
+        'a number above 0 and below 1',
+      ),
+    },
+  ];
+}
 
 const reading: readonly OptionRule[] = [
   {
@@ -100,11 +146,12 @@ const reading: readonly OptionRule[] = [
   },
   {
     name: 'singleFlight',
-    type: "false | 'process'",
+    type: "false | 'process' | 'distributed'",
     fallback: "the cache's",
-    meaning: 'Whether concurrent calls for one key run the method once.',
-    wrong: must(isOneOf(false, 'process'), "false or 'process'"),
+    meaning: 'Who shares a run of the method: nobody, one process, or all processes.',
+    wrong: must(isOneOf(false, 'process', 'distributed'), "false, 'process' or 'distributed'"),
   },
+  ...freshnessRules("the cache's"),
   {
     name: 'type',
     type: 'class',
@@ -136,8 +183,13 @@ const evicting: readonly OptionRule[] = [
     name: 'allEntries',
     type: 'boolean',
     fallback: 'false',
-    meaning: 'Empties the caches; exclusive with `key` and `pattern`.',
+    meaning: 'Empties the caches; exclusive with `key`, `pattern` and `tags`.',
     wrong: must(isBoolean, 'true or false'),
+  },
+  {
+    ...tags,
+    fallback: 'none',
+    meaning: 'Every entry that bears one of these, in every cache; exclusive with the others.',
   },
   {
     name: 'pattern',

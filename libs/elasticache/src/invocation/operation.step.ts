@@ -1,9 +1,12 @@
-import type { Loaded } from '../cache/in.flight.js';
 import type { KeepOptions } from '../cache/entry.maker.js';
+import type { Loaded } from '../cache/flight.js';
+import { type FreshnessOptions, freshnessFor } from '../cache/freshness.options.js';
 import type { NamedCache } from '../cache/named.cache.js';
+import { mergedTags, tagsFault } from '../cache/tags.js';
 import { CacheError, evaluated } from '../errors/cache.errors.js';
 import { Glob, globOf } from '../key/glob.js';
 import { defaultKey, encodeKey, type Key } from '../key/key.encoding.js';
+import type { Ask } from '../store/cache.store.js';
 import type { Duration } from '../time/duration.js';
 import {
   type CacheEvictOptions,
@@ -15,6 +18,7 @@ import {
   type OfResult,
   type OperationKind,
   type OptionsByKind,
+  type Tags,
 } from './cache.operation.js';
 
 /** One call of a decorated method. */
@@ -36,8 +40,12 @@ export interface StepSettings {
   readonly cacheNamed: (name: string) => NamedCache;
 }
 
-/** What one eviction removes: the entry of an encoded key, those that match, or all. */
-export type Evicted = { readonly text: string } | Glob | 'everything';
+/** What one eviction removes: the entry of an encoded key, those that match, all, or those that bear a tag. */
+export type Evicted =
+  | { readonly texts: readonly string[] }
+  | Glob
+  | 'everything'
+  | { readonly tags: readonly string[] };
 
 /**
  * One operation of one method, ready to be evaluated call by call. Everything that does not need
@@ -49,6 +57,7 @@ export class Step<K extends OperationKind = OperationKind> {
   readonly method: string;
   private readonly fixedCaches: readonly NamedCache[] | undefined;
   private readonly plainKeep: KeepOptions;
+  private readonly constantTags = new Map<NamedCache, readonly string[]>();
 
   constructor(
     readonly kind: K,
@@ -97,6 +106,49 @@ export class Step<K extends OperationKind = OperationKind> {
     return this.encode(this.evaluate('key', () => this.ofResult(key, call, result)));
   }
 
+  /** What a call asks of a cache about one key: with the tags that are known before the result is. */
+  ask(call: Call, text: string, cache: NamedCache): Ask {
+    const tags = this.knownTags(call, cache);
+    return this.hasLateTags ? { text, tags, lateTags: true } : { text, tags };
+  }
+
+  /** Whether the result names tags. */
+  get hasLateTags(): boolean {
+    return (this.options as { tags?: Tags }).tags instanceof FromResult;
+  }
+
+  /** The options of what a call stores in a cache. */
+  keepOptionsIn(cache: NamedCache, options: KeepOptions): KeepOptions {
+    const freshness = freshnessFor(
+      this.options as FreshnessOptions,
+      cache.policy.freshness,
+      this.where,
+    );
+    return freshness === undefined ? options : { ...options, freshness };
+  }
+
+  private knownTags(call: Call, cache: NamedCache): readonly string[] {
+    const { tags } = this.options as { tags?: Tags };
+    if (tags === undefined || tags instanceof FromResult) return cache.tags;
+    if (typeof tags !== 'function') {
+      let merged = this.constantTags.get(cache);
+      if (merged === undefined)
+        this.constantTags.set(cache, (merged = mergedTags(cache.tags, tags)));
+      return merged;
+    }
+    return mergedTags(
+      cache.tags,
+      this.asTags(() => tags.apply(call.self, [...call.args])),
+    );
+  }
+
+  private asTags(evaluate: () => unknown): readonly string[] {
+    const tags = this.evaluate('tags', evaluate);
+    const problem = tagsFault(tags);
+    if (problem !== undefined) throw this.wrongValue('tags', problem);
+    return tags as readonly string[];
+  }
+
   /** The encoded keys of a batch, one per element; `elements` are the calls as each element's options see them. */
   texts(call: Call, elements: readonly Call[]): string[] {
     const { keys } = this.options as CacheableManyOptions;
@@ -111,14 +163,17 @@ export class Step<K extends OperationKind = OperationKind> {
 
   /** How a result of this call is stored. */
   keepOptions(call: Call): KeepOptions {
-    const { ttl, unless } = this.options as {
+    const { ttl, unless, tags } = this.options as {
       ttl?: Duration | OfArguments<Duration> | FromResult<OfResult<Duration>>;
       unless?: OfResult<boolean>;
+      tags?: Tags;
     };
     const variesByCall = typeof ttl === 'function' || ttl instanceof FromResult;
-    if (!variesByCall && unless === undefined) return this.plainKeep;
+    const isLate = tags instanceof FromResult;
+    if (!variesByCall && unless === undefined && !isLate) return this.plainKeep;
     return {
       ...this.plainKeep,
+      ...(isLate && { lateTags: ({ value }) => this.ofResult(tags, call, value) as string[] }),
       ...(variesByCall ? { ttl: ({ value }) => this.ttlOf(ttl, call, value) } : {}),
       unless:
         unless &&
@@ -129,8 +184,9 @@ export class Step<K extends OperationKind = OperationKind> {
 
   /** What an eviction removes, or undefined where that needs the result. */
   evicted(call: Call): Evicted | undefined {
-    const { allEntries, pattern } = this.options as CacheEvictOptions;
+    const { allEntries, pattern, tags } = this.options as CacheEvictOptions;
     if (allEntries) return 'everything';
+    if (tags !== undefined) return this.evictedTags(tags, call);
     if (pattern === undefined) return this.keyed(this.text(call));
     if (pattern instanceof FromResult) return undefined;
     if (typeof pattern === 'string') return globOf(pattern);
@@ -139,13 +195,21 @@ export class Step<K extends OperationKind = OperationKind> {
   }
 
   evictedBy(call: Call, result: unknown): Evicted {
-    const { pattern } = this.options as CacheEvictOptions;
-    if (!(pattern instanceof FromResult)) return { text: this.textOf(call, result) };
+    const { pattern, tags } = this.options as CacheEvictOptions;
+    if (tags instanceof FromResult)
+      return { tags: this.asTags(() => this.ofResult(tags, call, result)) };
+    if (!(pattern instanceof FromResult)) return { texts: [this.textOf(call, result)] };
     return this.asGlob(this.evaluate('pattern', () => this.ofResult(pattern, call, result)));
   }
 
   private keyed(text: string | undefined): Evicted | undefined {
-    return text === undefined ? undefined : { text };
+    return text === undefined ? undefined : { texts: [text] };
+  }
+
+  private evictedTags(tags: Tags, call: Call): Evicted | undefined {
+    if (tags instanceof FromResult) return undefined;
+    if (typeof tags !== 'function') return { tags };
+    return { tags: this.asTags(() => tags.apply(call.self, [...call.args])) };
   }
 
   private keyText(key: unknown, call: Call): string {

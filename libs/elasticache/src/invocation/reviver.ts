@@ -1,4 +1,4 @@
-import type { Revive } from '../cache/read.through.js';
+import type { Revive } from '../cache/read.target.js';
 import { CacheConfigurationError } from '../errors/cache.errors.js';
 import { isPlainObject } from './option.rules.js';
 

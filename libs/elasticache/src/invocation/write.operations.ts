@@ -1,28 +1,48 @@
-import type { Loaded } from '../cache/in.flight.js';
+import type { EvictionUnderWay } from '../cache/cache.evictions.js';
+import type { CacheRecorder } from '../cache/cache.recorder.js';
 import type { KeepOptions } from '../cache/entry.maker.js';
+import type { FencedPut } from '../cache/fenced.put.js';
+import type { Loaded } from '../cache/flight.js';
 import type { NamedCache } from '../cache/named.cache.js';
+import type { TagEvictions, TagEvictionUnderWay } from '../cache/tag.evictions.js';
+import { evictTagsInUnit, finishInUnit, putInUnit } from '../cache/unit.writes.js';
+import type { CacheTransaction } from '../coherence/cache.transaction.js';
 import { CacheError } from '../errors/cache.errors.js';
-import { Glob } from '../key/glob.js';
 import type { Call, Evicted, Step } from './operation.step.js';
 
-/** An eviction whose condition held before the method, waiting for its turn and, perhaps, the result. */
-export type PendingEvict = (result: unknown) => Promise<void>;
-/** A put that may apply; with the result it decides under which key, or not to store at all. */
-export type PendingPut = (loaded: Loaded) => Put | undefined;
-
-export interface Put {
-  readonly caches: readonly NamedCache[];
-  readonly text: string;
-  readonly options: KeepOptions;
+/**
+ * A write whose options were evaluated before the method as far as they can be. First phase before
+ * the method, second after it; `finish` alone where the method did not run.
+ */
+export interface PendingWrite {
+  /** @throws CacheUnavailableError in strict mode, where it was not acknowledged: the method must not run */
+  begin(): Promise<void>;
+  finish(loaded: Loaded): Promise<void>;
+  /** The method failed. */
+  abandon(): Promise<void>;
 }
 
-/** Evaluates what can be before the method; what the arguments rule out is not there. */
-export function pendingEvicts(steps: readonly Step<'evict'>[], call: Call): PendingEvict[] {
-  return steps.filter((step) => step.applies(call)).map((step) => pendingEvict(step, call));
+/** A put that may apply: with the result it decides. */
+export interface PendingPut extends PendingWrite {
+  /** Whether it applies to the result. Asked once, before `finish`. */
+  decide(loaded: Loaded): boolean;
+  /** The entries it writes, as far as they are known before the result. */
+  readonly writes: readonly { readonly cache: NamedCache; readonly text: string | undefined }[];
+}
+
+/** Evaluates what can be before the method; what the arguments rule out is not there. `unit`: the one they wait for the end of. */
+export function pendingEvicts(
+  steps: readonly Step<'evict'>[],
+  call: Call,
+  around: { readonly tags: TagEvictions; readonly unit: CacheTransaction | undefined },
+): PendingWrite[] {
+  return steps
+    .filter((step) => step.applies(call))
+    .map((step) => new PendingEvict(step, call, around));
 }
 
 export function pendingPuts(steps: readonly Step<'put'>[], call: Call): PendingPut[] {
-  return steps.filter((step) => step.applies(call)).map((step) => pendingPut(step, call));
+  return steps.filter((step) => step.applies(call)).map((step) => new PendingPutOf(step, call));
 }
 
 /** Runs all of them, also where one fails, and then throws what an error handler threw first. */
@@ -32,57 +52,189 @@ export async function settle(runs: readonly Promise<unknown>[]): Promise<void> {
   }
 }
 
-export function store(puts: readonly Put[], loaded: Loaded): Promise<void> {
-  return settle(
-    puts.flatMap(({ caches, text, options }) =>
-      caches.map((cache) => cache.writes.putResult(text, loaded, options)),
-    ),
-  );
+/** First phase of all. Where one cannot be had, the others are given up. */
+export async function beginAll(writes: readonly PendingWrite[]): Promise<void> {
+  try {
+    await settle(writes.map((write) => write.begin()));
+  } catch (error) {
+    await abandonAll(writes);
+    throw error;
+  }
 }
 
-function pendingEvict(step: Step<'evict'>, call: Call): PendingEvict {
-  const caches = step.caches(call);
-  const known = step.evicted(call);
-  return async (result) => {
-    const evicted = reporting(step, caches, () =>
-      step.appliesTo(call, result) ? (known ?? step.evictedBy(call, result)) : undefined,
+/** The error that ends the call is the method's own: what fails here is told to the handler alone. */
+export async function abandonAll(writes: readonly PendingWrite[]): Promise<void> {
+  await Promise.allSettled(writes.map((write) => write.abandon()));
+}
+
+class PendingEvict implements PendingWrite {
+  private readonly caches: readonly NamedCache[];
+  private readonly known: Evicted | undefined;
+  private underWay: (readonly [NamedCache, EvictionUnderWay])[] | undefined;
+  private tagsUnderWay: TagEvictionUnderWay | undefined;
+  private readonly tags: TagEvictions;
+  private readonly unit: CacheTransaction | undefined;
+
+  constructor(
+    private readonly step: Step<'evict'>,
+    private readonly call: Call,
+    around: { readonly tags: TagEvictions; readonly unit: CacheTransaction | undefined },
+  ) {
+    this.tags = around.tags;
+    this.unit = around.unit;
+    const isOfTags = step.options.tags !== undefined;
+    this.caches = isOfTags && step.constantCaches?.length === 0 ? [] : step.caches(call);
+    this.known = step.evicted(call);
+  }
+
+  async begin(): Promise<void> {
+    const { known, step, tags } = this;
+    const knownTags = known !== undefined && isTags(known) ? known.tags : undefined;
+    if (knownTags !== undefined) {
+      this.tagsUnderWay = await tags.begin(knownTags, step.method);
+      return;
+    }
+    const ofCache = known as Exclude<typeof known, { tags: unknown }>;
+    this.underWay = [];
+    await settle(
+      this.caches.map(async (cache) => {
+        const eviction = await cache.evictions.begin(ofCache, step.method);
+        this.underWay!.push([cache, eviction]);
+      }),
     );
-    if (evicted === undefined) return;
-    await settle(caches.map((cache) => evict(cache, evicted, step.method)));
-  };
+  }
+
+  async finish({ value }: Loaded): Promise<void> {
+    const { step, call, caches } = this;
+    const evicted = reporting(step, caches[0]?.recorder ?? this.tags.recorder, () =>
+      step.appliesTo(call, value) ? (this.known ?? step.evictedBy(call, value)) : undefined,
+    );
+    if (evicted === undefined) return this.abandon();
+    if (isTags(evicted)) return this.finishTags(evicted.tags);
+    if (this.underWay === undefined) await this.begin();
+    const { unit } = this;
+    await settle(
+      this.underWay!.map(([cache, eviction]) => finishInUnit(cache, { eviction, unit }, evicted)),
+    );
+  }
+
+  async abandon(): Promise<void> {
+    const { tagsUnderWay, underWay = [] } = this;
+    this.tagsUnderWay = this.underWay = undefined;
+    await settle([
+      ...(tagsUnderWay ? [tagsUnderWay.abandon()] : []),
+      ...underWay.map(([, eviction]) => eviction.abandon()),
+    ]);
+  }
+
+  /** Where the result named the tags, the caches that bear them were guarded instead: until it is done. */
+  private async finishTags(tags: readonly string[]): Promise<void> {
+    const guards = (this.underWay ?? []).map(([, guard]) => guard);
+    const eviction = this.tagsUnderWay ?? (await this.tags.begin(undefined, this.step.method));
+    const lift = () => Promise.all(guards.map((guard) => guard.abandon()));
+    const underWay: TagEvictionUnderWay = {
+      async finish(evicted) {
+        let isDone = false;
+        try {
+          isDone = await eviction.finish(evicted);
+        } finally {
+          if (isDone) await lift();
+          else for (const guard of guards) guard.lapse();
+        }
+        return isDone;
+      },
+      async abandon() {
+        await eviction.abandon();
+        await lift();
+      },
+    };
+    await evictTagsInUnit(tags, this.tags, { underWay, unit: this.unit });
+  }
 }
 
-function pendingPut(step: Step<'put'>, call: Call): PendingPut {
-  const caches = step.caches(call);
-  const known = step.text(call);
-  const { unless, ...options } = step.keepOptions(call);
-  return (loaded) => {
+class PendingPutOf implements PendingPut {
+  readonly writes: PendingPut['writes'];
+  private readonly caches: readonly NamedCache[];
+  private readonly text: string | undefined;
+  private readonly options: KeepOptions;
+  private begun: (readonly [NamedCache, FencedPut])[] = [];
+  private decided: string | undefined;
+  private failure: { readonly error: unknown } | undefined;
+
+  constructor(
+    private readonly step: Step<'put'>,
+    private readonly call: Call,
+  ) {
+    this.caches = step.caches(call);
+    this.text = step.text(call);
+    this.options = step.keepOptions(call);
+    this.writes = this.caches.map((cache) => ({ cache, text: this.text }));
+  }
+
+  async begin(): Promise<void> {
+    const { step, call, text } = this;
+    await settle(
+      this.caches.map(async (cache) => {
+        const { tags, lateTags = false } = step.ask(call, text ?? '', cache);
+        const ask = { tags, lateTags, ...(text === undefined ? {} : { text }) };
+        this.begun.push([cache, await cache.beginPut(ask, step.method)]);
+      }),
+    );
+  }
+
+  decide(loaded: Loaded): boolean {
+    try {
+      this.decided = this.textFor(loaded);
+    } catch (error) {
+      this.failure = { error }; // the error handler's: it fails the call once all writes are done
+    }
+    return this.decided !== undefined;
+  }
+
+  private textFor(loaded: Loaded): string | undefined {
+    const { step, call } = this;
     const { value } = loaded;
-    return reporting(step, caches, () => {
+    return reporting(step, this.caches[0]!.recorder, () => {
       // Spring's order: a condition or unless may rule out the very result that has no key.
-      if (!step.appliesTo(call, value) || unless?.(loaded)) return undefined;
-      return { caches, text: known ?? step.textOf(call, value), options };
+      if (!step.appliesTo(call, value) || this.options.unless?.(loaded)) return undefined;
+      return this.text ?? step.textOf(call, value);
     });
-  };
+  }
+
+  async finish(loaded: Loaded): Promise<void> {
+    const { decided: text, step, failure } = this;
+    if (text === undefined) await this.abandon();
+    if (failure !== undefined) throw failure.error;
+    if (text === undefined) return;
+    const { unless: _, ...options } = this.options;
+    await settle(
+      this.begun.map(([cache, put]) =>
+        putInUnit(cache, put, { text, loaded, options: step.keepOptionsIn(cache, options) }),
+      ),
+    );
+  }
+
+  async abandon(): Promise<void> {
+    const puts = this.begun.splice(0);
+    await settle(puts.map(([, put]) => put.abandon()));
+  }
 }
 
-function evict(cache: NamedCache, evicted: Evicted, method: string): Promise<unknown> {
-  if (evicted === 'everything') return cache.evictions.evictMatching(undefined, method);
-  if (evicted instanceof Glob) return cache.evictions.evictMatching(evicted, method);
-  return cache.evictions.evict([evicted.text], method);
+function isTags(evicted: Evicted): evicted is { readonly tags: readonly string[] } {
+  return typeof evicted === 'object' && 'tags' in evicted;
 }
 
 /** After the method, an option function that fails is reported; it costs neither the value nor the other operations. */
 function reporting<T>(
   { kind, method }: Pick<Step, 'kind' | 'method'>,
-  [cache]: readonly NamedCache[],
+  recorder: CacheRecorder,
   evaluate: () => T,
 ): T | undefined {
   try {
     return evaluate();
   } catch (error) {
     if (!(error instanceof CacheError)) throw error;
-    cache?.recorder.failed(error, { operation: kind === 'evict' ? 'evict' : 'put', method });
+    recorder.failed(error, { operation: kind === 'evict' ? 'evict' : 'put', method });
     return undefined;
   }
 }

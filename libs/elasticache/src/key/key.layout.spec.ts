@@ -1,11 +1,12 @@
 import { createHash } from 'node:crypto';
 
 import { describe, expect, it } from '@jest/globals';
+import slotOf from 'cluster-key-slot';
 import fc from 'fast-check';
 
 import { glob } from './glob.js';
 import { encodeKey } from './key.encoding.js';
-import { boundedText, KeyLayout } from './key.layout.js';
+import { boundedText, keyOfLease, KeyLayout, leaseOf, TagLayout } from './key.layout.js';
 
 const articles = new KeyLayout({ namespace: 'shop', version: 1, cache: 'articles' });
 const sha256 = (text: string) => createHash('sha256').update(text).digest('hex');
@@ -110,5 +111,69 @@ describe('a long key', () => {
     const entry = a!.entry('x'.repeat(600));
     expect(Buffer.byteLength(entry)).toBeLessThanOrEqual(512);
     expect([a!.owns(entry), b!.owns(entry)]).toEqual([true, false]);
+  });
+});
+
+describe('the keys beside the entries', () => {
+  it('are the version of the cache, for all its schema versions one, and its write epoch', () => {
+    expect([articles.version, articles.writes]).toEqual([
+      'shop:~cache:articles',
+      'shop:~writes:articles',
+    ]);
+    const next = new KeyLayout({ namespace: 'shop', version: 2, cache: 'articles' });
+    expect([next.version, next.writes]).toEqual([articles.version, articles.writes]);
+  });
+
+  it('are the version of each tag, and the epoch of all', () => {
+    const tags = new TagLayout('shop');
+    expect(tags.epoch).toBe('shop:~tags');
+    expect(tags.version('news')).toBe('shop:~tag:news');
+    expect(tags.version('author:7')).toBe('shop:~tag:author%3A7');
+    expect(new TagLayout('a:b').version('{x}*')).toBe('a%3Ab:~tag:%7Bx%7D%2A');
+  });
+
+  it('are no entries of any cache, and none is another', () => {
+    const names = ['articles', '~cache', '~tag', 'v1', 'global'];
+    const layouts = names.flatMap((cache) =>
+      ['shop', 'shop:~tag', '~cache'].map((namespace) => ({ namespace, cache })),
+    );
+    const keys = layouts.flatMap(({ namespace, cache }) => {
+      const layout = new KeyLayout({ namespace, version: 1, cache });
+      return [layout.version, layout.writes, new TagLayout(namespace).version(cache)];
+    });
+    const epochs = ['shop', 'shop:~tag', '~cache'].map((name) => new TagLayout(name).epoch);
+    expect(new Set([...keys, ...epochs]).size).toBe(keys.length + epochs.length);
+    for (const { namespace, cache } of layouts) {
+      const layout = new KeyLayout({ namespace, version: 1, cache });
+      for (const key of [...keys, ...epochs]) expect(layout.owns(key)).toBe(false);
+    }
+  });
+
+  it('stay within 512 bytes, and distinct', () => {
+    const long = ['a', 'b'].map((end) => 'x'.repeat(2_000) + end);
+    const keys = long.flatMap((name) => {
+      const layout = new KeyLayout({ namespace: 'shop', version: 1, cache: name });
+      return [layout.version, layout.writes, new TagLayout('shop').version(name)];
+    });
+    expect(new Set(keys).size).toBe(6);
+    for (const key of keys) expect(Buffer.byteLength(key)).toBeLessThanOrEqual(512);
+  });
+});
+
+describe('the lease of an entry', () => {
+  const keys = [7, '', 'a:b', '{a}', '}', [0, 20], 'x'.repeat(600)].map((key) =>
+    articles.entry(textOf(key)),
+  );
+
+  it('is hashed by the key of the entry, whole', () => {
+    expect(leaseOf(articles.entry('7'))).toBe('{shop:v1:global:articles:7}:lease');
+    for (const key of keys) expect(slotOf(leaseOf(key))).toBe(slotOf(key));
+  });
+
+  it('leads back to the entry, and is none', () => {
+    for (const key of keys) {
+      expect(keyOfLease(leaseOf(key))).toBe(key);
+      expect(articles.owns(leaseOf(key))).toBe(false);
+    }
   });
 });

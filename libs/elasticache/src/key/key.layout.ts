@@ -44,6 +44,10 @@ function bounded(text: string, maxBytes: number): string {
 export class KeyLayout {
   /** What every key of this cache starts with, the last colon included; whole even in a shortened key. */
   readonly prefix: string;
+  /** Where the cache's version stands: for all its schema versions one. */
+  readonly version: string;
+  /** Where the version stands that every write to this cache removes. */
+  readonly writes: string;
 
   constructor(names: { namespace: string; version: string | number; cache: string }) {
     const [namespace, version, cache] = [names.namespace, names.version, names.cache].map((name) =>
@@ -51,6 +55,8 @@ export class KeyLayout {
     );
     const name = `${namespace}:v${version}:global:${cache}`;
     this.prefix = `${bounded(name, MAX_BYTES - DIGEST_BYTES - 1)}:`;
+    this.version = boundedText(`${namespace}:~cache:${cache}`);
+    this.writes = boundedText(`${namespace}:~writes:${cache}`);
   }
 
   /** The full key of an encoded key: of the whole text, not of one that went through {@link boundedText}. */
@@ -71,4 +77,33 @@ export class KeyLayout {
   owns(key: string, glob: Glob = everything): boolean {
     return key.startsWith(this.prefix) && glob.matches(key.slice(this.prefix.length));
   }
+}
+
+/** The keys that all caches of a namespace have in common. */
+export class TagLayout {
+  /** Where the version stands that every eviction of a tag removes. */
+  readonly epoch: string;
+  private readonly namespace: string;
+
+  constructor(namespace: string) {
+    this.namespace = encodeSegment(namespace);
+    this.epoch = boundedText(`${this.namespace}:~tags`);
+  }
+
+  /** Where a tag's version stands. */
+  version(tag: string): string {
+    return boundedText(`${this.namespace}:~tag:${encodeSegment(tag)}`);
+  }
+}
+
+const LEASE_SUFFIX = '}:lease';
+
+/** The lease of an entry's key: in its slot, as the braces make the entry's key the part that is hashed. */
+export function leaseOf(key: string): string {
+  return `{${key}${LEASE_SUFFIX}`;
+}
+
+/** The entry's key of a lease. */
+export function keyOfLease(lease: string): string {
+  return lease.slice(1, -LEASE_SUFFIX.length);
 }

@@ -1,23 +1,32 @@
 import { describe, expect, it } from '@jest/globals';
 import { CacheSerializationError } from '../errors/cache.errors.js';
 import { glob } from '../key/glob.js';
+import type { Entry } from '../entry/cache.entry.js';
 import { LruMemoryTier, type MemoryTierSettings, noMemory } from './memory.tier.js';
+import { MemoryVersions } from './memory.versions.js';
 
 const NOW = 1_000;
 
 function open(settings: Partial<MemoryTierSettings> = {}) {
+  const versions = settings.versions ?? new MemoryVersions();
   const tier = new LruMemoryTier({
     maxEntries: 100,
     maxBytes: undefined,
     isolation: 'clone',
     idleMs: undefined,
+    refreshAhead: undefined,
     where: "cache 'test'",
     ...settings,
+    versions,
   });
+  const put = (text: string, entry: Entry, { lifeMs = entry.expiresAt - entry.createdAt } = {}) =>
+    tier.set({ text, entry, lifeMs }, versions.now, entry.createdAt);
   return {
     tier,
+    versions,
+    put,
     set: (text: string, value: unknown, expiresAt = Infinity, now = NOW) =>
-      tier.set(text, { value, createdAt: now, expiresAt }, now),
+      put(text, { value, createdAt: now, expiresAt }),
     /** The value as a caller gets it, at a time. */
     read(text: string, now = NOW): unknown {
       const entry = tier.get(text, now);
@@ -29,11 +38,12 @@ function open(settings: Partial<MemoryTierSettings> = {}) {
 
 describe('The memory tier', () => {
   it('answers with the entry, its times and emissions', () => {
-    const { tier } = open();
-    const entry = { value: [1], createdAt: 1, expiresAt: 2_000, emissions: true };
-    tier.set('7', entry, NOW);
+    const { tier, put } = open();
+    const entry = { value: [1], createdAt: 1, expiresAt: 2_000, emissions: true, tags: ['a'] };
+    put('7', entry);
     expect(tier.get('7', NOW)).toMatchObject(entry);
-    expect(tier.get('8', NOW)).toBeUndefined();
+    expect(tier.peek('7', NOW)).toMatchObject(entry);
+    expect([tier.get('8', NOW), tier.peek('8', NOW)]).toEqual([undefined, undefined]);
   });
 
   it('replaces, deletes, and says whether there was something', () => {
@@ -99,7 +109,27 @@ describe('The memory tier', () => {
       set('7', 0, NOW + 10);
       expect(has('7', NOW + 9)).toBe(true);
       expect(has('7', NOW + 10)).toBe(false);
+      expect(tier.peek('7', NOW + 10)).toBeUndefined();
       expect(tier.delete('7')).toBe(false); // it was removed when it was met
+    });
+
+    it('and is kept for as long as it was written to: no hit, but there', () => {
+      const { put, has, tier } = open();
+      put('7', { value: 'old', createdAt: NOW, expiresAt: NOW + 10 }, { lifeMs: 30 });
+      expect(has('7', NOW + 10)).toBe(false);
+      expect(tier.peek('7', NOW + 10)).toMatchObject({ value: 'old', expiresAt: NOW + 10 });
+      expect(tier.peek('7', NOW + 29)).toMatchObject({ value: 'old' });
+      expect(tier.peek('7', NOW + 30)).toBeUndefined();
+      expect(tier.delete('7')).toBe(false);
+    });
+
+    it('and is no plain hit past the share of its life after which it is renewed', () => {
+      const { set, has, tier } = open({ refreshAhead: 0.8 });
+      set('7', 'old', NOW + 100);
+      expect(has('7', NOW + 79)).toBe(true);
+      expect(has('7', NOW + 80)).toBe(false);
+      expect(tier.peek('7', NOW + 80)).toMatchObject({ value: 'old' });
+      expect(tier.peek('7', NOW + 100)).toBeUndefined();
     });
 
     it('an idle entry sooner: each read renews it, never past its end', () => {
@@ -113,10 +143,49 @@ describe('The memory tier', () => {
       expect(has('8', NOW + 10)).toBe(false);
     });
 
+    it('an idle entry sooner: a look that is no hit renews it, too', () => {
+      const { set, tier } = open({ idleMs: 10 });
+      set('7', 0, NOW + 25);
+      expect(tier.peek('7', NOW + 9)).toBeDefined();
+      expect(tier.peek('7', NOW + 18)).toBeDefined();
+      expect(tier.peek('7', NOW + 28)).toBeUndefined();
+    });
+
     it('without a time to idle, reads change nothing', () => {
       const { set, has } = open();
       set('7', 0, NOW + 1_000_000);
       expect(has('7', NOW + 999_999)).toBe(true);
+    });
+  });
+
+  describe('with tags', () => {
+    const tagged = (value: unknown, ...tags: string[]) => ({
+      value,
+      createdAt: NOW,
+      expiresAt: Infinity,
+      tags,
+    });
+
+    it('is without an entry of which one was evicted, and says which', () => {
+      const { tier, versions, put } = open();
+      put('7', tagged('old', 'a', 'b'));
+      put('8', tagged('kept', 'c'));
+      versions.evict(['other', 'b']);
+      expect(tier.get('7', NOW)).toBeUndefined();
+      expect(tier.peek('7', NOW)).toEqual({ evicted: 'b', tags: ['a', 'b'] });
+      expect(tier.peek('7', Infinity)).toBeUndefined(); // its life goes on, and ends
+      expect(tier.get('8', NOW)).toMatchObject({ value: 'kept' });
+    });
+
+    it('takes an entry for as old as the making of its value', () => {
+      const { tier, versions } = open();
+      const before = versions.now;
+      versions.evict(['a']);
+      const write = { text: '7', entry: tagged('old', 'a'), lifeMs: 1_000 };
+      tier.set(write, before, NOW);
+      expect(tier.get('7', NOW)).toBeUndefined();
+      tier.set(write, versions.now, NOW);
+      expect(tier.get('7', NOW)).toMatchObject({ value: 'old' });
     });
   });
 
@@ -210,8 +279,8 @@ describe('The memory tier', () => {
 describe('No memory tier', () => {
   it('keeps nothing, hands out what it is given, and copies for others', () => {
     const entry = { value: { n: 1 }, createdAt: 0, expiresAt: 1 };
-    noMemory.set('7', entry, 0);
-    expect(noMemory.get('7', 0)).toBeUndefined();
+    noMemory.set({ text: '7', entry, lifeMs: 1 }, 0, 0);
+    expect([noMemory.get('7', 0), noMemory.peek('7', 0)]).toEqual([undefined, undefined]);
     expect(noMemory.handOut(entry)).toBe(entry.value);
     expect(noMemory.copy(entry.value)).toEqual(entry.value);
     expect(noMemory.copy(entry.value)).not.toBe(entry.value);

@@ -10,6 +10,8 @@ import {
 import type { Entry } from '../entry/cache.entry.js';
 import type { Glob } from '../key/glob.js';
 import { boundedText } from '../key/key.layout.js';
+import type { StoreWrite } from '../store/cache.store.js';
+import type { MemoryVersions } from './memory.versions.js';
 
 /**
  * What a hit hands out: a copy of its own (`clone`, the default), one deeply frozen value
@@ -38,6 +40,9 @@ export interface MemoryTierSettings {
   readonly maxBytes: number | undefined;
   readonly isolation: Isolation;
   readonly idleMs: number | undefined;
+  /** 0 to 1: past this share of its life an entry is no plain hit. */
+  readonly refreshAhead: number | undefined;
+  readonly versions: MemoryVersions;
   readonly where: string;
 }
 
@@ -50,34 +55,54 @@ class Slot implements Entry {
   readonly value: unknown;
   /** Hits get the value itself: frozen, immutable or shared by choice. */
   readonly byReference: boolean;
-  /** When the entry dies, unless it is read before where there is a time to idle; counted from the tier's epoch. */
-  diesAt: number;
+  /** Until when a hit need not look further, and when the entry is gone; counted from the tier's epoch. */
+  goodUntil = 0;
+  diesAt = 0;
+  readonly tags: readonly string[];
+  /** Evictions of tags up to this count were before its value was made. */
+  readonly count: number;
   readonly createdAt: number;
   readonly expiresAt: number;
   readonly emissions: boolean;
+  readonly lifeMs: number;
 
-  constructor(entry: Entry, { value, byReference }: Isolated, diesAt: number) {
+  constructor({ entry, lifeMs }: StoreWrite, { value, byReference }: Isolated, count: number) {
     this.value = value;
     this.byReference = byReference;
-    this.diesAt = diesAt;
+    this.tags = entry.tags ?? NO_TAGS;
+    this.count = count;
     this.createdAt = entry.createdAt;
     this.expiresAt = entry.expiresAt;
     this.emissions = entry.emissions ?? false;
+    this.lifeMs = lifeMs;
   }
 }
 
+const NO_TAGS: readonly string[] = [];
+
 type Isolated = Pick<Slot, 'value' | 'byReference'>;
+
+/** What was left of an entry, one of whose tags was evicted. */
+interface Evicted {
+  readonly evicted: string;
+  readonly tags: readonly string[];
+}
 
 /** What the read and write paths need of this process's memory. Everything in it is synchronous. */
 export interface MemoryTier {
-  /** The live entry, not yet safe to hand out: see {@link handOut}. */
+  /** The entry where it is a plain hit: neither expired nor due to be renewed. Not yet safe to hand out: see {@link handOut}. */
   get(text: string, now: number): Entry | undefined;
+  /** The entry as long as it is kept; its tag that was evicted, where there is one. */
+  peek(text: string, now: number): Entry | Evicted | undefined;
   /** The entry's value as a caller may have it. */
   handOut(entry: Entry): unknown;
   /** A value as a hit would hand it out. Throws `CacheSerializationError` for one that cannot be stored. */
   copy(value: unknown): unknown;
-  /** False where the value alone is beyond the tier's bounds. Throws `CacheSerializationError` for one that cannot be stored. */
-  set(text: string, entry: Entry, now: number): boolean;
+  /**
+   * False where the value alone is beyond the tier's bounds. `count`: of the evictions of tags
+   * before the value was made. Throws `CacheSerializationError` for one that cannot be stored.
+   */
+  set(write: StoreWrite, count: number, now: number): boolean;
   delete(text: string): boolean;
   deleteMatching(glob?: Glob): number;
 }
@@ -98,6 +123,14 @@ export class LruMemoryTier implements MemoryTier {
   }
 
   get(text: string, now: number): Entry | undefined {
+    const slot = this.slots.get(boundedText(text));
+    if (slot === undefined || now - this.epoch >= slot.goodUntil) return undefined;
+    if (slot.tags.length > 0 && this.evictedTag(slot) !== undefined) return undefined;
+    if (this.settings.idleMs !== undefined) this.prolong(slot, now);
+    return slot;
+  }
+
+  peek(text: string, now: number): Entry | Evicted | undefined {
     const key = boundedText(text);
     const slot = this.slots.get(key);
     if (slot === undefined) return undefined;
@@ -105,7 +138,10 @@ export class LruMemoryTier implements MemoryTier {
       this.slots.delete(key);
       return undefined;
     }
-    if (this.settings.idleMs !== undefined) slot.diesAt = this.deathOf(slot, now);
+    // It stays, to say why it is none, until it is replaced or makes room.
+    const evicted = this.evictedTag(slot);
+    if (evicted !== undefined) return { evicted, tags: slot.tags };
+    if (this.settings.idleMs !== undefined) this.prolong(slot, now);
     return slot;
   }
 
@@ -117,11 +153,12 @@ export class LruMemoryTier implements MemoryTier {
     return this.isolated(value).value;
   }
 
-  set(text: string, entry: Entry, now: number): boolean {
-    const isolated = this.isolated(entry.value);
+  set(write: StoreWrite, count: number, now: number): boolean {
+    const isolated = this.isolated(write.entry.value);
     if (this.slots.size === 0) this.epoch = now;
-    const slot = new Slot(entry, isolated, this.deathOf(entry, now));
-    const key = boundedText(text);
+    const slot = new Slot(write, isolated, count);
+    this.prolong(slot, now);
+    const key = boundedText(write.text);
     return this.slots.set(key, slot).has(key);
   }
 
@@ -137,9 +174,18 @@ export class LruMemoryTier implements MemoryTier {
     return size - this.slots.size;
   }
 
-  private deathOf({ expiresAt }: Entry, now: number): number {
-    const { idleMs = Infinity } = this.settings;
-    return Math.min(expiresAt, now + idleMs) - this.epoch;
+  private evictedTag({ tags, count }: Slot): string | undefined {
+    return tags.length === 0 ? undefined : this.settings.versions.evictedSince(tags, count);
+  }
+
+  /** Sets until when the slot lives, as if it were read now: a time to idle begins anew. */
+  private prolong(slot: Slot, now: number): void {
+    const { idleMs = Infinity, refreshAhead = 1 } = this.settings;
+    const { createdAt, expiresAt, lifeMs } = slot;
+    const idle = now + idleMs;
+    const due = createdAt + (expiresAt - createdAt) * refreshAhead;
+    slot.goodUntil = Math.min(due, idle) - this.epoch;
+    slot.diesAt = Math.min(createdAt + lifeMs, idle) - this.epoch;
   }
 
   private isolated(value: unknown): Isolated {
@@ -160,6 +206,7 @@ export class LruMemoryTier implements MemoryTier {
 /** Stands in where a cache has no memory tier. */
 export const noMemory: MemoryTier = {
   get: () => undefined,
+  peek: () => undefined,
   handOut: (entry) => entry.value,
   copy: (value) => copyOf(value, 'the shared tier'),
   set: () => true,

@@ -1,7 +1,8 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { Redis } from 'ioredis';
 import { type RedisServer, startRedis } from '../../../../test/support/redis.server.js';
-import { ReadBatch } from './read.batch.js';
+import type { RedisClient } from '../connection/redis.client.js';
+import { type Read, ReadBatch } from './read.batch.js';
 
 describe('Reads of one turn of the event loop', () => {
   let server: RedisServer;
@@ -16,7 +17,9 @@ describe('Reads of one turn of the event loop', () => {
     await server.stop();
   });
 
-  const reads = () => new ReadBatch((send) => send(client));
+  type Send = (client: RedisClient) => Promise<any>;
+  const reads = (run = (send: Send) => send(client), isCluster = false) =>
+    new ReadBatch({ isCluster, run });
   const calls = async (command: string) => {
     const stats = String(await server.command('INFO', 'commandstats'));
     return Number(new RegExp(`cmdstat_${command}:calls=(\\d+)`).exec(stats)?.[1] ?? 0);
@@ -26,39 +29,116 @@ describe('Reads of one turn of the event loop', () => {
     const outcome = await act();
     return { outcome, gets: await calls('get'), mgets: await calls('mget') };
   };
+  const textOf = (bytes: Buffer | null) => bytes?.toString();
+  const shown = ({ bytes, versions }: Read) => [textOf(bytes), ...versions.map(textOf)];
 
-  it('go out as one MGET, and each gets what is its own', async () => {
-    await client.mset('a', '1', 'c', '3');
+  it('go out as one MGET, and each gets what is its own, in its order', async () => {
+    await client.mset('a', '1', 'c', '3', 'v', 'version');
     const batch = reads();
     const { outcome, gets, mgets } = await counted(() =>
-      Promise.all(['a', 'b', 'c', 'a'].map((key) => batch.get(key))),
+      Promise.all([
+        batch.get('a', ['v']),
+        batch.get('b', ['w', 'v']),
+        batch.get('c', []),
+        batch.get('a', ['v', 'a']),
+      ]),
     );
-    expect(outcome.map((bytes) => bytes?.toString())).toEqual(['1', undefined, '3', '1']);
+    expect(outcome.map(shown)).toEqual([
+      ['1', 'version'],
+      [undefined, undefined, 'version'],
+      ['3'],
+      ['1', 'version', '1'],
+    ]);
     expect({ gets, mgets }).toEqual({ gets: 0, mgets: 1 });
   });
 
-  it('are a GET where there is one', async () => {
-    const { gets, mgets } = await counted(() => reads().get('a'));
+  it('read each key once, however many ask for it', async () => {
+    const asked: string[][] = [];
+    const batch = reads((send) => {
+      const mgetBuffer = (keys: string[]) => {
+        asked.push(keys);
+        return client.mgetBuffer(keys);
+      };
+      return send({ mgetBuffer } as RedisClient);
+    });
+    const [list, equal] = [['v'], ['v']];
+    await Promise.all([batch.get('a', list), batch.get('b', list), batch.get('a', equal)]);
+    expect(asked.map((keys) => keys.sort())).toEqual([['a', 'b', 'v']]);
+  });
+
+  it('are a GET where there is one key', async () => {
+    const batch = reads();
+    const { gets, mgets } = await counted(() =>
+      Promise.all([batch.get('a', []), batch.get('a', []), batch.versions(['a'])]),
+    );
     expect({ gets, mgets }).toEqual({ gets: 1, mgets: 0 });
   });
 
-  it('are of a hundred keys at most', async () => {
-    const keys = Array.from({ length: 250 }, (_, i) => `key${i}`);
-    await client.mset(keys.flatMap((key) => [key, key]));
+  it('may be of versions alone; of none nothing is sent', async () => {
+    await client.mset('v', '1', 'w', '2');
     const batch = reads();
-    const { outcome, mgets } = await counted(() => Promise.all(keys.map((key) => batch.get(key))));
-    expect(outcome.map(String)).toEqual(keys);
-    expect(mgets).toBe(3);
+    const { outcome, gets, mgets } = await counted(() =>
+      Promise.all([batch.versions(['w', 'x', 'v']), batch.versions([])]),
+    );
+    expect(outcome.map((found) => found.map(textOf))).toEqual([['2', undefined, '1'], []]);
+    expect({ gets, mgets }).toEqual({ gets: 0, mgets: 1 });
+  });
+
+  it('are sixty-four to a command', async () => {
+    const keys = Array.from({ length: 500 }, (_, i) => `key${i}`);
+    await client.mset([...keys, 'v'].flatMap((key) => [key, key]));
+    const [batch, versions] = [reads(), ['v']];
+    const { outcome, mgets } = await counted(() =>
+      Promise.all(keys.map((key) => batch.get(key, versions))),
+    );
+    expect(outcome.map(shown)).toEqual(keys.map((key) => [key, 'v']));
+    expect(mgets).toBe(8);
+  });
+
+  it('are told of just before they are sent', async () => {
+    const told: string[] = [];
+    const batch = new ReadBatch(
+      { isCluster: false, run: (send) => (told.push('sent'), send(client)) },
+      () => told.push('told'),
+    );
+    const [first, second] = [batch.get('a', []), batch.get('b', [])];
+    expect(told).toEqual([]);
+    await Promise.all([first, second]);
+    await batch.get('c', []);
+    expect(told).toEqual(['told', 'sent', 'told', 'sent']);
+  });
+
+  it('on a cluster are one command a slot', async () => {
+    await client.mset('{a}1', '1', '{a}2', '2', '{b}1', '3');
+    const batch = reads(undefined, true);
+    const { outcome, gets, mgets } = await counted(() =>
+      Promise.all([batch.get('{a}1', ['{b}1']), batch.get('{a}2', [])]),
+    );
+    expect(outcome.map(shown)).toEqual([['1', '3'], ['2']]);
+    expect({ gets, mgets }).toEqual({ gets: 1, mgets: 1 });
   });
 
   it('fail together, and those of the next turn do not', async () => {
     let isBroken = true;
-    const batch = new ReadBatch((send) =>
-      isBroken ? Promise.reject(new Error('broken')) : send(client),
-    );
-    const failed = await Promise.allSettled([batch.get('a'), batch.get('b')]);
+    const batch = reads((send) => (isBroken ? Promise.reject(new Error('broken')) : send(client)));
+    const failed = await Promise.allSettled([batch.get('a', []), batch.versions(['b'])]);
     expect(failed.map(({ status }) => status)).toEqual(['rejected', 'rejected']);
     isBroken = false;
-    expect(await batch.get('a')).toBeNull();
+    expect(await batch.get('a', [])).toEqual({ bytes: null, versions: [] });
+  });
+
+  it('on a cluster fail with the command they are in, and no other does', async () => {
+    let sent = 0;
+    const batch = reads(
+      (send) => (++sent === 1 ? Promise.reject(new Error('broken')) : send(client)),
+      true,
+    );
+    const [first, both, second] = await Promise.allSettled([
+      batch.get('{a}1', []),
+      batch.get('{b}1', ['{a}2']),
+      batch.get('{b}2', []),
+    ]);
+    expect([first.status, both.status]).toEqual(['rejected', 'rejected']);
+    expect(second).toEqual({ status: 'fulfilled', value: { bytes: null, versions: [] } });
   });
 });

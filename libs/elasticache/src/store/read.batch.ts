@@ -1,48 +1,124 @@
 import type { RedisClient } from '../connection/redis.client.js';
+import { bySlot, chunks } from './slots.js';
 
-type Bytes = Buffer | null;
-type Exchange = <T>(send: (client: RedisClient) => Promise<T>) => Promise<T>;
+export type Bytes = Buffer | null;
 
-interface Read {
-  readonly key: string;
-  readonly resolve: (bytes: Bytes) => void;
+/** What stands under a key, and the versions that stand beside it. */
+export interface Read {
+  readonly bytes: Bytes;
+  readonly versions: readonly Bytes[];
+}
+
+interface Exchange {
+  readonly isCluster: boolean;
+  run<T>(send: (client: RedisClient) => Promise<T>): Promise<T>;
+}
+
+interface Pending {
+  readonly key: string | undefined;
+  readonly versions: readonly string[];
+  readonly resolve: (read: Read) => void;
   readonly reject: (error: unknown) => void;
 }
 
-/** Keys of one MGET; bounds the time the server spends on it. */
-const MOST_KEYS = 100;
+/** A key's place: the MGET it is part of, and its index there. */
+interface Place {
+  readonly sending: Promise<Bytes[]>;
+  readonly index: number;
+}
+
+/** Reads that one MGET serves; bounds the time the server spends on it. */
+const MOST_READS = 64;
 
 /**
- * The reads asked for in one turn of the event loop go out together, as MGET: one write to the
- * socket and one deadline for all of them is half the price. A single one waits for nobody and
- * stays a GET. What was asked for and what was evicted in the same turn keep no order, but a read
- * only ever comes later than it was asked for, and so never sees an older value.
+ * The reads asked for in one turn of the event loop go out together, as MGET, each key once: one
+ * write to the socket and one deadline for all of them is half the price, and the version of a cache
+ * is read once for all its entries. Reads are merged only while unsent: what was asked for and what
+ * was evicted in the same turn keep no order, but a read only ever comes later than it was asked
+ * for, and so never sees an older value. On a cluster there is one MGET a slot.
  */
 export class ReadBatch {
-  private reads: Read[] = [];
+  private pending: Pending[] = [];
 
-  constructor(private readonly exchange: Exchange) {}
+  constructor(
+    private readonly exchange: Exchange,
+    /** Told that what was asked for is about to be sent. */
+    private readonly onSend: () => void = () => undefined,
+  ) {}
 
-  get(key: string): Promise<Bytes> {
+  /** What stands under a key and under its version keys; an array of keys given again is looked at once a turn. */
+  get(key: string | undefined, versions: readonly string[]): Promise<Read> {
     return new Promise((resolve, reject) => {
-      if (this.reads.push({ key, resolve, reject }) === 1) process.nextTick(() => this.send());
+      const read = { key, versions, resolve, reject };
+      if (this.pending.push(read) === 1) process.nextTick(() => this.send());
     });
   }
 
-  private send(): void {
-    const reads = this.reads;
-    this.reads = [];
-    for (let i = 0; i < reads.length; i += MOST_KEYS) this.sendSome(reads.slice(i, i + MOST_KEYS));
+  /** What stands under version keys alone. */
+  async versions(keys: readonly string[]): Promise<readonly Bytes[]> {
+    return keys.length === 0 ? [] : (await this.get(undefined, keys)).versions;
   }
 
-  private sendSome(reads: readonly Read[]): void {
-    const keys = reads.map(({ key }) => key);
-    const found: Promise<Bytes[]> = this.exchange((client) =>
-      keys.length > 1 ? client.mgetBuffer(keys) : client.getBuffer(keys[0]!).then((one) => [one]),
+  private send(): void {
+    const reads = this.pending;
+    this.pending = [];
+    this.onSend();
+    if (this.exchange.isCluster) return this.sendApart(reads);
+    for (const part of chunks(reads, MOST_READS)) this.sendTogether(part);
+  }
+
+  private sendTogether(reads: readonly Pending[]): void {
+    const indices = new Map<string, number>();
+    const lists = new Set<readonly string[]>();
+    for (const { key, versions } of reads) {
+      if (key !== undefined && !indices.has(key)) indices.set(key, indices.size);
+      lists.add(versions);
+    }
+    for (const list of lists) {
+      for (const key of list) if (!indices.has(key)) indices.set(key, indices.size);
+    }
+    this.fetch([...indices.keys()]).then(
+      (found) => {
+        const at = (key: string) => found[indices.get(key)!]!;
+        const known = new Map<readonly string[], readonly Bytes[]>();
+        for (const list of lists) known.set(list, list.map(at));
+        for (const { key, versions, resolve } of reads) {
+          resolve({ bytes: key === undefined ? null : at(key), versions: known.get(versions)! });
+        }
+      },
+      (error: unknown) => {
+        for (const { reject } of reads) reject(error);
+      },
     );
-    found.then(
-      (all) => reads.forEach(({ resolve }, i) => resolve(all[i]!)),
-      (error: unknown) => reads.forEach(({ reject }) => reject(error)),
+  }
+
+  /** A read waits for the commands that its own keys are in, and fails with them alone. */
+  private sendApart(reads: readonly Pending[]): void {
+    const keys = reads.flatMap(({ key, versions }) => (key ? [key, ...versions] : versions));
+    const groups = bySlot([...new Set(keys)], (key) => key);
+    const places = new Map<string, Place>();
+    for (const part of groups.flatMap((group) => chunks(group, MOST_READS))) {
+      const sending = this.fetch(part);
+      sending.catch(() => undefined); // told to each read that waits for it
+      for (const [index, key] of part.entries()) places.set(key, { sending, index });
+    }
+    const at = async (key: string) => {
+      const { sending, index } = places.get(key)!;
+      return (await sending)[index]!;
+    };
+    for (const { key, versions, resolve, reject } of reads) {
+      const own = key === undefined ? Promise.resolve(null) : at(key);
+      const parts = [own, ...versions.map(at)];
+      Promise.all(parts).then(
+        ([bytes, ...rest]) => resolve({ bytes: bytes!, versions: rest }),
+        reject,
+      );
+    }
+  }
+
+  private fetch(keys: string[]): Promise<Bytes[]> {
+    return this.exchange.run((client) =>
+      keys.length > 1 ? client.mgetBuffer(keys) : client.getBuffer(keys[0]!).then((one) => [one]),
     );
   }
 }

@@ -1,211 +1,372 @@
-import type { EntryCodec } from '../codec/entry.codec.js';
-import { plainError, plainReason } from '../connection/plain.reason.js';
-import type { PipelineReply, RedisClient } from '../connection/redis.client.js';
-import type { RedisConnection } from '../connection/redis.connection.js';
-import type { Entry } from '../entry/cache.entry.js';
 import {
-  type CacheError,
-  CacheSerializationError,
-  CacheTimeoutError,
-  CacheUnavailableError,
-} from '../errors/cache.errors.js';
+  bearsTags,
+  bearsVersion,
+  type Envelope,
+  isUntagged,
+  tagsOf,
+} from '../codec/entry.codec.js';
+import { type CacheError, CacheSerializationError } from '../errors/cache.errors.js';
 import type { Glob } from '../key/glob.js';
-import type { KeyLayout } from '../key/key.layout.js';
-import type { Deadline } from '../resilience/deadline.js';
-import { ReadBatch } from './read.batch.js';
-import type { CacheStore, Found, StoreWrite } from './cache.store.js';
+import type {
+  Ask,
+  CacheStore,
+  Claim,
+  ClaimOptions,
+  Guard,
+  Guarded,
+  Inspection,
+  Lease,
+  Look,
+  StoreWrite,
+  Unkeyed,
+  Versions,
+  View,
+} from './cache.store.js';
+import { LEASE_MS, MARK_MS } from './lease.keeper.js';
+import { CLAIM, EVICT, PUT, PUT_IF, RELEASE, RENEW, STORE } from './lua.scripts.js';
+import { type Bytes, type Read, ReadBatch } from './read.batch.js';
+import { guard } from './redis.guards.js';
+import { inspect } from './redis.inspection.js';
+import { keysOf, type RedisStoreParts, sealed } from './redis.parts.js';
+import { evictMatching } from './redis.scan.js';
+import { RedisStamps, RedisView } from './redis.stamps.js';
+import { RedisVersions, tokenOf } from './redis.versions.js';
+import { RedisWrites, sum } from './redis.writes.js';
+import { ScriptRunner } from './script.runner.js';
 
-export interface RedisStoreParts {
-  readonly cache: string;
-  readonly connection: RedisConnection;
-  readonly layout: KeyLayout;
-  readonly codec: EntryCodec;
-  readonly deadline: Deadline;
-  /** Time to idle: each read renews the key's life on the server to this many milliseconds. */
-  readonly idleMs: number | undefined;
-}
+const NO_TAGS: readonly string[] = [];
 
-type Decoded = Entry | CacheSerializationError;
+/** Times a put is tried again because something else was there, before it gives way. */
+const MOST_ATTEMPTS = 10;
 
-/** Keys looked at by one SCAN; bounds the time the server spends on each step. */
-const SCAN_COUNT = 500;
-
-/** Entries of one cache on one Redis or Valkey node. Every key has a lifetime. */
+/** The entries, leases and versions of one cache on Redis or Valkey: one node, or a cluster. Every key has a lifetime. */
 export class RedisStore implements CacheStore {
+  /** Not where reads renew the life of an entry: these are sent at once. */
+  readonly unsent?: { note: { readonly text: string } | undefined };
   private readonly where: string;
-  private readonly reads = new ReadBatch((send) => this.exchange(send));
+  private readonly reads: ReadBatch;
+  private readonly scripts: ScriptRunner;
+  private readonly versions: RedisVersions;
+  private readonly stamps: RedisStamps;
+  private readonly writes: RedisWrites;
+  /** What an unordered put goes by until it has seen better. */
+  private readonly lastSeen = new Map<string, Versions>();
 
   constructor(private readonly parts: RedisStoreParts) {
+    const { exchange, layout, tags, clock } = parts;
     this.where = `cache '${parts.cache}'`;
+    const unsent: NonNullable<CacheStore['unsent']> = { note: undefined };
+    if (parts.idleMs === undefined) this.unsent = unsent;
+    this.reads = new ReadBatch(exchange, () => {
+      unsent.note = undefined;
+    });
+    this.scripts = new ScriptRunner(exchange);
+    this.versions = new RedisVersions(this.scripts, clock);
+    const { reads, scripts, versions } = this;
+    this.stamps = new RedisStamps({ layout, tags, reads, versions });
+    this.writes = new RedisWrites({ ...parts, reads, scripts, versions, stamps: this.stamps });
   }
 
-  async get(text: string): Promise<Found> {
-    const { layout, idleMs } = this.parts;
-    const key = layout.entry(text);
-    const bytes = await (idleMs === undefined
-      ? this.reads.get(key)
-      : this.exchange((client) => getAndTouch(client, key, idleMs)));
-    if (bytes === null) return undefined;
-    const decoded = this.decode(bytes);
-    const found = decoded instanceof Promise ? await decoded : decoded;
-    if (found instanceof CacheSerializationError) await this.discard([text]);
-    return found;
+  look(ask: Ask): Promise<Look> {
+    return this.fetch(ask).then((read) => this.judge(ask, read));
   }
 
-  async getMany(texts: readonly string[]): Promise<Found[]> {
-    if (texts.length === 0) return [];
-    const keys = texts.map((text) => this.parts.layout.entry(text));
-    const found = await this.exchange((client) => this.fetchMany(client, keys));
-    const entries = await Promise.all(
-      found.map(async (bytes) => (bytes ? this.decode(bytes) : undefined)),
-    );
-    await this.discard(texts.filter((_, i) => entries[i] instanceof CacheSerializationError));
-    return entries;
+  lookMany(asks: readonly Ask[]): Promise<Look[]> {
+    return Promise.all(asks.map((ask) => this.look(ask)));
   }
 
-  async set(write: StoreWrite): Promise<boolean> {
-    const bytes = await this.encode(write);
-    const key = this.parts.layout.entry(write.text);
-    return this.store(async (client) => {
-      if (!write.wanted()) return false;
-      await client.set(key, bytes, 'PX', this.life(write));
-      return true;
+  claim(ask: Ask, view: View, options: ClaimOptions): Promise<Claim> {
+    const seen = view as RedisView;
+    const { versions } = seen;
+    if (versions !== undefined) return this.sendClaim(ask, { seen, versions }, options);
+    return this.stamps.current(ask, seen.read.versions).then((made) => {
+      seen.made = made;
+      return made === undefined
+        ? { kind: 'barred' }
+        : this.sendClaim(ask, { seen, versions: made }, options);
     });
   }
 
-  async setMany(writes: readonly StoreWrite[]): Promise<(boolean | CacheSerializationError)[]> {
-    const encoded = await Promise.all(writes.map((write) => this.tryEncode(write)));
-    if (!encoded.some(Buffer.isBuffer)) return encoded as CacheSerializationError[];
-    return this.store(async (client) => {
-      const commands: (string | Buffer | number)[][] = [];
-      const outcomes = writes.map((write, i) => {
-        const bytes = encoded[i]!;
-        if (bytes instanceof CacheSerializationError) return bytes;
-        if (!write.wanted()) return false;
-        commands.push(['set', this.parts.layout.entry(write.text), bytes, 'PX', this.life(write)]);
-        return true;
-      });
-      if (commands.length > 0) await pipelined(client, commands);
-      return outcomes;
-    });
+  async lookAndClaim(ask: Ask, token: string): Promise<readonly [Look, Claim]> {
+    const looking = this.look(ask);
+    const item = { keys: this.keysOf(ask.text), arguments: ['', token, LEASE_MS, ''] };
+    const [look, reply] = await Promise.all([looking, this.scripts.run(CLAIM, item)]);
+    return [look, lostClaim(reply) ?? (await this.settleClaim(ask, look, token))];
   }
 
-  async setIfAbsent(write: StoreWrite): Promise<Found> {
-    const bytes = await this.encode(write);
-    const key = this.parts.layout.entry(write.text);
-    const stored = await this.store((client) =>
-      client.callBuffer('SET', key, bytes, 'PX', this.life(write), 'NX'),
-    );
-    if (stored !== null) return undefined;
-    // Gone between the two commands: the place is free.
-    return (await this.get(write.text)) ?? this.setIfAbsent(write);
+  async keep(lease: Lease, write: StoreWrite): Promise<boolean> {
+    void lease.renewal?.end();
+    const stamped = this.stamps.of(lease, write.entry);
+    const versions = stamped instanceof Promise ? await stamped : stamped;
+    if (versions === undefined) {
+      await this.release(lease, false);
+      return false;
+    }
+    const made = sealed(this.parts, write, versions);
+    const [bytes, lifeMs] = made instanceof Promise ? await made : made;
+    this.stamps.extend(versions, lifeMs);
+    const item = { keys: this.keysOf(lease.text), arguments: [lease.token, bytes, lifeMs] };
+    return (await this.scripts.run(STORE, item)) === 1;
   }
 
-  async delete(texts: readonly string[]): Promise<number> {
+  async keepMany(writes: readonly (readonly [Lease, StoreWrite])[]) {
+    return settledAll(writes.map(([lease, write]) => this.keep(lease, write)));
+  }
+
+  async release({ token, text, renewal }: Lease, mark: boolean): Promise<void> {
+    void renewal?.end();
+    const [, lease] = this.keysOf(text);
+    await this.scripts.run(RELEASE, { keys: [lease], arguments: [token, mark ? MARK_MS : ''] });
+  }
+
+  isCurrent(lease: Lease, view: View): boolean {
+    const { versions } = view;
+    return versions !== undefined && versions.stamp === lease.versions?.stamp;
+  }
+
+  begin(ask: Ask, guarded: boolean): Promise<Lease> {
+    return this.writes.begin(ask, guarded);
+  }
+
+  beginUnkeyed(tags: readonly string[], lateTags: boolean): Promise<Unkeyed> {
+    return this.writes.beginUnkeyed(tags, lateTags);
+  }
+
+  keyed(unkeyed: Unkeyed, text: string): Promise<Lease> {
+    return this.writes.keyed(unkeyed, text);
+  }
+
+  finish(lease: Lease, write: StoreWrite | undefined): Promise<boolean | CacheError> {
+    return this.writes.finish(lease, write);
+  }
+
+  abandon(lease: Lease): Promise<void> {
+    return this.writes.abandon(lease);
+  }
+
+  async putMany(writes: readonly StoreWrite[]) {
+    return settledAll(writes.map((write) => this.put(write)));
+  }
+
+  async putIfAbsent(ask: Ask, write: StoreWrite): Promise<Look | undefined> {
+    for (let attempt = 0; attempt < MOST_ATTEMPTS; attempt++) {
+      const look = await this.look(ask);
+      const { entry } = look;
+      if (entry !== undefined && entry.expiresAt > this.parts.clock.now()) return look;
+      const view = look.view as RedisView;
+      const versions = view.versions ?? (await this.stamps.current(ask, view.read.versions));
+      if (versions === undefined) return undefined;
+      const stamped = await this.stamps.of(bare(write.text, ask.tags, versions), write.entry);
+      if (stamped === undefined) continue; // a tag was evicted meanwhile
+      const [bytes, lifeMs] = await sealed(this.parts, write, stamped);
+      const item = { keys: this.keysOf(write.text), arguments: [bytes, lifeMs, view.seen] };
+      if ((await this.scripts.run(PUT_IF, item)) !== 2) return undefined;
+    }
+    return undefined;
+  }
+
+  async evict(texts: readonly string[]): Promise<number> {
     if (texts.length === 0) return 0;
-    const keys = texts.map((text) => this.parts.layout.entry(text));
-    return this.exchange((client) => client.unlink(keys));
+    const items = texts.map((text) => ({ keys: this.keysOf(text), arguments: [] }));
+    return sum(await this.writes.write(EVICT, items));
   }
 
-  async deleteMatching(glob?: Glob): Promise<number> {
-    const { layout } = this.parts;
-    const pattern = layout.pattern(glob);
-    let removed = 0;
-    let cursor = '0';
-    do {
-      const [next, keys] = await this.exchange((client) => scan(client, cursor, pattern));
-      const owned = keys.filter((key) => layout.owns(key, glob));
-      if (owned.length > 0) removed += await this.exchange((client) => client.unlink(owned));
-      cursor = next;
-    } while (cursor !== '0');
-    return removed;
+  evictMatching(glob: Glob): Promise<number> {
+    return evictMatching(this.parts, glob);
   }
 
-  private fetchMany(client: RedisClient, keys: string[]): Promise<(Buffer | null)[]> {
+  async clear(): Promise<number> {
+    await this.versions.remove([this.parts.layout.version]);
+    return 0;
+  }
+
+  guard(guarded: Guarded): Promise<Guard> {
+    const { writes, versions } = this;
+    const { keeper, layout } = this.parts;
+    return guard(guarded, { writes, versions, keeper, keys: [layout.version] });
+  }
+
+  async inspect(ask: Ask): Promise<Inspection> {
+    const { parts, stamps, reads } = this;
+    return inspect(await this.look(ask), ask, { parts, stamps, reads });
+  }
+
+  private keysOf(text: string) {
+    return keysOf(this.parts.layout, text);
+  }
+
+  private fetch(ask: Ask): Promise<Read> {
+    const key = this.parts.layout.entry(ask.text);
     const { idleMs } = this.parts;
-    if (idleMs === undefined) return client.mgetBuffer(keys);
-    return Promise.all(keys.map((key) => getAndTouch(client, key, idleMs)));
+    const versions = this.stamps.keysOf(ask);
+    if (idleMs === undefined) return this.reads.get(key, versions);
+    return this.fetchAndTouch(key, versions, Math.ceil(idleMs));
   }
 
-  private life({ ttlMs }: StoreWrite): number {
-    return Math.ceil(Math.min(ttlMs, this.parts.idleMs ?? ttlMs));
+  private async fetchAndTouch(key: string, versions: readonly string[], life: number) {
+    const [bytes, found] = await Promise.all([
+      this.parts.exchange.run((client) => client.callBuffer('getex', key, 'px', life)),
+      this.reads.versions(versions),
+    ]);
+    return { bytes: bytes as Bytes, versions: found };
   }
 
-  private encode({ entry }: StoreWrite): Buffer | Promise<Buffer> {
-    return this.parts.codec.encode(entry, this.where);
-  }
-
-  private async tryEncode(write: StoreWrite): Promise<Buffer | CacheSerializationError> {
+  /** The versions first: only what is valid is worth reading. */
+  private judge(ask: Ask, read: Read): Look | Promise<Look> {
+    const view = new RedisView(ask, read);
+    const { bytes, versions } = read;
+    if (bytes === null) return { view, miss: 'absent' };
     try {
-      return await this.encode(write);
+      const envelope = this.parts.codec.open(bytes, this.where);
+      const isCleared = !bearsVersion(envelope, versions[0]!);
+      if (isUntagged(envelope)) {
+        return isCleared ? { view, miss: 'cleared' } : this.read(view, envelope, NO_TAGS);
+      }
+      if (!isCleared && bearsTags(envelope, ask.tags, versions.slice(1))) {
+        return this.read(view, envelope, ask.tags);
+      }
+      return this.judgeTags(view, envelope, isCleared);
     } catch (error) {
-      if (error instanceof CacheSerializationError) return error;
-      throw error;
+      return this.undecodable(view, error);
     }
   }
 
-  /** A promise only where there is something to decompress. */
-  private decode(bytes: Buffer): Decoded | Promise<Decoded> {
+  /** Other tags than were asked for, or other versions. Those that only the envelope names cost another look. */
+  private async judgeTags(view: RedisView, envelope: Envelope, isCleared: boolean): Promise<Look> {
+    const borne = tagsOf(envelope);
+    if (borne === undefined) {
+      const params = { where: this.where, problem: 'the tags are damaged' };
+      return this.undecodable(view, new CacheSerializationError('CACHE_UNDECODABLE', params));
+    }
+    const tags = borne.map(([tag]) => tag);
+    if (isCleared) return { view, miss: 'cleared', tags };
+    const { ask, read } = view;
+    const current = new Map(ask.tags.map((tag, i) => [tag, read.versions[1 + i]!] as const));
+    const unknown = tags.filter((tag) => !current.has(tag));
+    const found = await this.reads.versions(this.stamps.keysOfTags(unknown));
+    for (const [i, tag] of unknown.entries()) current.set(tag, found[i]!);
+    const gone = borne.find(([tag, version]) => tokenOf(current.get(tag)!) !== version);
+    if (gone !== undefined) return { view, miss: `tag ${gone[0]}`, tags };
     try {
-      const entry = this.parts.codec.decode(bytes, this.where);
-      return entry instanceof Promise ? entry.catch(undecodable) : entry;
+      return await this.read(view, envelope, tags);
     } catch (error) {
-      return undecodable(error);
+      return this.undecodable(view, error);
     }
   }
 
-  /** Removes what could not be read. That error is told; if this fails, the next read tries again. */
-  private async discard(texts: readonly string[]): Promise<void> {
-    await this.delete(texts).catch(() => undefined);
+  private read(view: RedisView, envelope: Envelope, tags: readonly string[]): Look | Promise<Look> {
+    const entry = this.parts.codec.decode(envelope, tags, this.where);
+    if (!(entry instanceof Promise)) return { view, entry };
+    return entry.then(
+      (decoded): Look => ({ view, entry: decoded }),
+      (error: unknown) => this.undecodable(view, error),
+    );
   }
 
-  /**
-   * An exchange that is called off when its time is over before there was a connection: a value that
-   * is stored late could bring back one that was evicted meanwhile. An eviction may come late.
-   */
-  private store<T>(send: (client: RedisClient) => Promise<T>): Promise<T> {
-    let isLate = false;
-    const sendInTime = async (client: RedisClient) => {
-      if (isLate) throw new Error('too late to be sent');
-      return send(client);
+  /** Removes what cannot be read. If that fails, the next look tries again. */
+  private async undecodable(view: RedisView, error: unknown): Promise<Look> {
+    if (!(error instanceof CacheSerializationError)) throw error;
+    const { ask } = view;
+    const [key] = this.keysOf(ask.text);
+    const removal = this.parts.exchange.run((client) => client.unlink([key]));
+    const isRemoved = await removal.then(
+      () => true,
+      () => false,
+    );
+    const left = isRemoved ? new RedisView(ask, { ...view.read, bytes: null }) : view;
+    return { view: left, miss: 'undecodable', error };
+  }
+
+  private sendClaim(
+    ask: Ask,
+    { seen, versions }: { seen: RedisView; versions: Versions },
+    { token, replaced = '' }: ClaimOptions,
+  ): Promise<Claim> {
+    const item = {
+      keys: this.keysOf(ask.text),
+      arguments: [seen.seen, token, LEASE_MS, replaced],
     };
-    return this.exchange(sendInTime, () => (isLate = true));
+    return this.scripts
+      .run(CLAIM, item)
+      .then((reply) => lostClaim(reply) ?? this.won(ask, token, versions));
   }
 
-  private exchange<T>(
-    send: (client: RedisClient) => Promise<T>,
-    onExpiry?: () => void,
-  ): Promise<T> {
-    const { connection, deadline } = this.parts;
-    const expired = () => {
-      onExpiry?.();
-      return new CacheTimeoutError('CACHE_TIMEOUT', { where: this.where, ms: deadline.ms });
+  private won({ text, tags }: Ask, token: string, versions: Versions): Claim {
+    const { keeper, layout } = this.parts;
+    const renewal = keeper.keep(() => {
+      const [, lease] = keysOf(layout, text);
+      return this.scripts.run(RENEW, { keys: [lease], arguments: [token, LEASE_MS] });
+    });
+    return { kind: 'won', lease: { text, token, versions, tags, kind: 'load', renewal } };
+  }
+
+  /** A claim that was won beside the look: void where there was something after all, or nothing can be stored. */
+  private async settleClaim(ask: Ask, look: Look, token: string): Promise<Claim> {
+    const view = look.view as RedisView;
+    const { versions } = view;
+    view.made ??= versions ?? (await this.stamps.current(ask, view.read.versions));
+    const isVoid = look.entry !== undefined || view.read.bytes !== null;
+    if (!isVoid && view.made !== undefined) return this.won(ask, token, view.made);
+    const lease: Lease = {
+      text: ask.text,
+      tags: ask.tags,
+      token,
+      kind: 'load',
+      versions: undefined,
     };
-    return deadline.bound(connection.exchange(send), expired, (error) => this.unavailable(error));
+    await this.release(lease, false);
+    return { kind: isVoid ? 'changed' : 'barred' };
   }
 
-  private unavailable(error: unknown): CacheError {
-    const params = { where: this.where, problem: plainReason(error) };
-    return new CacheUnavailableError('CACHE_UNAVAILABLE', params, plainError(error));
+  /** Under the versions last seen, while these are read: if they are others, once more. */
+  private async put(write: StoreWrite): Promise<boolean> {
+    const tags = write.entry.tags ?? [];
+    const name = tags.join('\0');
+    const last = this.lastSeen.get(name);
+    const [stored, current] = await Promise.all([
+      last ? this.putUnder(write, last) : undefined,
+      this.stamps.current({ tags }),
+    ]);
+    if (current === undefined) return false;
+    if (stored !== undefined && current.stamp === last!.stamp) return stored;
+    if (this.lastSeen.size > 100) this.lastSeen.clear();
+    this.lastSeen.set(name, current);
+    return this.putUnder(write, current);
+  }
+
+  private async putUnder(write: StoreWrite, versions: Versions): Promise<boolean> {
+    const tags = write.entry.tags ?? [];
+    const stamped = (await this.stamps.of(bare(write.text, tags, versions), write.entry))!;
+    const [bytes, lifeMs] = await sealed(this.parts, write, stamped);
+    this.stamps.extend(stamped, lifeMs);
+    const item = { keys: this.keysOf(write.text), arguments: [bytes, lifeMs] };
+    return (await this.scripts.run(PUT, item)) === 1;
   }
 }
 
-function undecodable(error: unknown): CacheSerializationError {
-  if (error instanceof CacheSerializationError) return error;
-  throw error;
+/** What an unordered put has instead of a lease. */
+function bare(text: string, tags: readonly string[], versions: Versions): Lease {
+  return { text, tags, versions, token: '', kind: 'load' };
 }
 
-async function getAndTouch(client: RedisClient, key: string, idleMs: number) {
-  return (await client.callBuffer('GETEX', key, 'PX', Math.ceil(idleMs))) as Buffer | null;
+/** Undefined where the claim was won. */
+function lostClaim(reply: unknown): Claim | undefined {
+  if (reply === 0) return undefined;
+  if (reply === 1) return { kind: 'changed' };
+  const holder = (reply as Buffer).toString('latin1');
+  const isLoad = holder[0] === 'r' || holder[0] === 'n';
+  if (!isLoad) return { kind: 'barred' };
+  return { kind: 'held', token: holder.slice(1), waits: holder[0] === 'r' };
 }
 
-async function scan(client: RedisClient, cursor: string, pattern: string) {
-  const reply = await client.callBuffer('SCAN', cursor, 'MATCH', pattern, 'COUNT', SCAN_COUNT);
-  const [next, keys] = reply as [Buffer, Buffer[]];
-  return [next.toString(), keys.map(String)] as const;
-}
-
-async function pipelined(client: RedisClient, commands: (string | Buffer | number)[][]) {
-  const replies: PipelineReply[] = (await client.pipeline(commands).exec()) ?? [];
-  for (const [error] of replies) if (error) throw error;
+/** What each came to; a value that cannot be stored does not keep the others out. */
+async function settledAll(
+  writes: readonly Promise<boolean>[],
+): Promise<(boolean | CacheSerializationError)[]> {
+  const outcomes = await Promise.allSettled(writes);
+  return outcomes.map((outcome) => {
+    if (outcome.status === 'fulfilled') return outcome.value;
+    if (outcome.reason instanceof CacheSerializationError) return outcome.reason;
+    throw outcome.reason;
+  });
 }

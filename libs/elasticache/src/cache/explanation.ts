@@ -1,0 +1,25 @@
+import type { Ask } from '../store/cache.store.js';
+import type { CacheExplanation } from './cache.js';
+import type { NamedCache } from './named.cache.js';
+
+/** What a lookup would find under the key, and what stands beside it. */
+export async function explain(cache: NamedCache, ask: Ask): Promise<CacheExplanation> {
+  const { look, key, lease, versions } = await cache.store.inspect(ask);
+  const { entry } = look;
+  const parts = { ...cache.place, cache: cache.name, key: ask.text };
+  const common = { key, parts, tier: cache.kind, versions, lease };
+  const freshness = entry === undefined ? 'dead' : cache.freshnessOf(entry, {});
+  if (entry === undefined || freshness === 'dead') {
+    const reason = entry === undefined ? look.miss! : 'expired';
+    const miss = reason === 'absent' ? cache.recorder.whyAbsent(ask.text) : reason;
+    return { ...common, found: 'miss', miss, tags: entry?.tags ?? look.tags ?? ask.tags };
+  }
+  const now = cache.clock.now();
+  return {
+    ...common,
+    found: freshness === 'stale' ? 'stale' : 'fresh',
+    ageMs: now - entry.createdAt,
+    remainingMs: entry.expiresAt - now,
+    tags: entry.tags ?? [],
+  };
+}

@@ -1,0 +1,138 @@
+import type { Entry } from '../entry/cache.entry.js';
+import type { Deadline } from '../resilience/deadline.js';
+import type { Lease } from '../store/cache.store.js';
+
+/** What a load brought, before it is an entry. */
+export type Loaded = Pick<Entry, 'value' | 'emissions'> & {
+  /** It cannot be handed to others, nor stored: an Observable that emitted too much. */
+  readonly unshared?: boolean;
+  /** An expired copy, where the loader failed or found no room. */
+  readonly stale?: true;
+};
+
+interface Joiner {
+  resolve(loaded: Loaded | undefined): void;
+  reject(error: unknown): void;
+  /** Makes the joiner's own copy of the value. */
+  copy(value: unknown): unknown;
+}
+
+/** A joiner's place in a flight. */
+export interface Seat {
+  /** A copy of what the load brings, its failure, or undefined if it ends without a value to share. */
+  readonly landing: Promise<Loaded | undefined>;
+  /** Gives it up, unless the flight is over. */
+  leave(): void;
+}
+
+/** One load that several callers of this process wait for. */
+export class Flight {
+  /** What it stores under, once its claim was won. */
+  lease: Lease | undefined;
+  /** Its loader runs: it has room. */
+  isBegun = false;
+  /** What it stores under in each of the caches it fills. */
+  leases: readonly (Lease | undefined)[] | undefined;
+  /** The flights that this one's loader is waiting for. */
+  waitsFor: Set<Flight> | undefined;
+  /** Told when the last joiner has left. */
+  onDeserted: () => void = () => undefined;
+  private joiners: Set<Joiner> | undefined;
+  private over = false;
+  private ended: (() => void)[] | undefined;
+
+  constructor(
+    /** Whether the load surely ends with a value or an error. An Observable's may be abandoned. */
+    readonly certain: boolean,
+    /** How many entries it fills. A call that wants more of them filled does not join. */
+    readonly fills = 1,
+    /** False: its call wants to be alone with it. */
+    readonly isShared = true,
+  ) {}
+
+  /** Nobody can join any more. */
+  get isOver(): boolean {
+    return this.over;
+  }
+
+  get hasJoiners(): boolean {
+    return this.joiners !== undefined && this.joiners.size > 0;
+  }
+
+  /** In one that is over there is nothing to wait for. */
+  join(copy: (value: unknown) => unknown): Seat {
+    if (this.over) return { landing: Promise.resolve(undefined), leave: () => undefined };
+    let joiner: Joiner | undefined;
+    const landing = new Promise<Loaded | undefined>((resolve, reject) => {
+      (this.joiners ??= new Set()).add((joiner = { resolve, reject, copy }));
+    });
+    landing.catch(() => undefined); // told to who waits; a seat that nobody sits on ends nothing
+    const leave = () => {
+      if (this.joiners?.delete(joiner!) && this.joiners.size === 0) this.onDeserted();
+    };
+    return { landing, leave };
+  }
+
+  /** Resolves when it is over, however it ended. */
+  settled(): Promise<void> {
+    return this.over
+      ? Promise.resolve()
+      : new Promise((resolve) => (this.ended ??= []).push(resolve));
+  }
+
+  /** The copies are made here, before whoever ran the load can touch the value. Undefined: nothing to share. */
+  land(loaded: Loaded | undefined): void {
+    for (const joiner of this.end()) {
+      const shared = loaded !== undefined && !loaded.unshared;
+      joiner.resolve(shared ? { ...loaded, value: joiner.copy(loaded.value) } : undefined);
+    }
+  }
+
+  crash(error: unknown): void {
+    for (const joiner of this.end()) joiner.reject(error);
+  }
+
+  private end(): Iterable<Joiner> {
+    const { joiners = [], ended = [] } = this;
+    this.joiners = this.ended = undefined;
+    this.over = true;
+    for (const resolve of ended) resolve();
+    return joiners;
+  }
+}
+
+/** Flights that are over and still in the table, at most; below it, taking each out would cost more than the load. */
+const MOST_OVER = 1_024;
+
+/** The flights of one cache, by the token of the lease each has or claims. */
+export class Flights {
+  private flights = new Map<string, Flight>();
+  private added = 0;
+
+  add(token: string, flight: Flight): void {
+    this.flights.set(token, flight);
+    if (++this.added < MOST_OVER) return;
+    this.added = 0;
+    this.flights = new Map([...this.flights].filter(([, known]) => !known.isOver));
+  }
+
+  /** The flight that can be joined. */
+  get(token: string): Flight | undefined {
+    const flight = this.flights.get(token);
+    return flight?.isOver ? undefined : flight;
+  }
+}
+
+const OUT_OF_PATIENCE = new Error('waited long enough');
+
+/** Waits for another's load, within bounds; undefined where that is over, or there is no value to share. */
+export async function landed(seat: Seat, patience: Deadline): Promise<Loaded | undefined> {
+  const expired = () => OUT_OF_PATIENCE;
+  try {
+    return await patience.bound(seat.landing, expired, (error) => error);
+  } catch (error) {
+    if (error !== OUT_OF_PATIENCE) throw error;
+    seat.leave();
+    return undefined;
+  }
+}

@@ -1,0 +1,104 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+
+import { CacheTimeoutError } from '../errors/cache.errors.js';
+import { Bulkhead } from '../resilience/bulkhead.js';
+import type { Deadline } from '../resilience/deadline.js';
+import type { Clock } from '../time/clock.js';
+import type { CachePolicy } from './cache.policy.js';
+import type { CacheRecorder } from './cache.recorder.js';
+
+export interface LoadRunnerParts {
+  readonly policy: CachePolicy;
+  readonly recorder: CacheRecorder;
+  readonly clock: Clock;
+  /** How long a load waits for room. */
+  readonly patience: Deadline;
+  readonly where: string;
+}
+
+/** Runs the loaders of one cache: counts them and, where `loads` says so, bounds how many run at a time. */
+export class LoadRunner {
+  private readonly bulkhead: Bulkhead | undefined;
+  /** Whether the running code has room already: a load within a load of the same cache needs none of its own. */
+  private readonly inside = new AsyncLocalStorage<{ isOver: boolean }>();
+
+  constructor(private readonly parts: LoadRunnerParts) {
+    const { loads } = parts.policy;
+    this.bulkhead = loads && new Bulkhead(loads);
+  }
+
+  /** Whether the running code is part of a load that has room here. What that load has left running is not. */
+  get isInside(): boolean {
+    return this.bulkhead !== undefined && this.inside.getStore()?.isOver === false;
+  }
+
+  /** Whether a load would have to wait for room. */
+  get isFull(): boolean {
+    return this.bulkhead !== undefined && this.bulkhead.isFull && !this.isInside;
+  }
+
+  /** Runs what needs room of its own, though begun in a load. */
+  outside<T>(work: () => T): T {
+    return this.bulkhead === undefined ? work() : this.inside.exit(work);
+  }
+
+  /** @throws CacheTimeoutError (`CACHE_LOADS_FULL`) where there is no room in time */
+  run<T>(text: string, load: () => Promise<T>): Promise<T> {
+    const { bulkhead } = this;
+    if (bulkhead === undefined || this.isInside) return this.timed(text, load);
+    let isLate = false;
+    let isBegun = false;
+    const begun = () => (isBegun = !isLate);
+    const refused = () => this.full();
+    const room = { isOver: false };
+    const loadInside = () =>
+      this.inside
+        .run(room, () => this.timed(text, load))
+        .finally(() => {
+          room.isOver = true;
+        });
+    const work = bulkhead.run(loadInside, { begun, refused });
+    return this.inTime(work, () => {
+      isLate = true;
+      return isBegun;
+    });
+  }
+
+  /** The wait for room is bounded, a load that has begun is not. */
+  private inTime<T>(work: Promise<T>, expire: () => boolean): Promise<T> {
+    const { patience } = this.parts;
+    const waited = patience.bound(
+      work,
+      () => (expire() ? BEGUN : this.full()),
+      (error) => error,
+    );
+    return waited.catch((error: unknown) => {
+      if (error === BEGUN) return work;
+      work.catch(() => undefined); // nobody waits for its refusal
+      throw error;
+    });
+  }
+
+  private full(): CacheTimeoutError {
+    const { where, policy } = this.parts;
+    return new CacheTimeoutError('CACHE_LOADS_FULL', { where, ...policy.loads! });
+  }
+
+  private timed<T>(text: string, load: () => Promise<T>): Promise<T> {
+    const { clock, recorder } = this.parts;
+    const start = clock.now();
+    return load().then(
+      (value) => {
+        recorder.loaded(text, clock.now() - start, false);
+        return value;
+      },
+      (error: unknown) => {
+        recorder.loaded(text, clock.now() - start, true);
+        throw error;
+      },
+    );
+  }
+}
+
+/** The load had begun when the wait was over. */
+const BEGUN = new Error('begun');

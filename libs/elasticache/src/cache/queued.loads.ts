@@ -1,0 +1,81 @@
+import type { Deadline } from '../resilience/deadline.js';
+import { Flight, landed, type Loaded } from './flight.js';
+import { isWaitingForUs, loading, waiting } from './load.context.js';
+
+/** How a caller of {@link QueuedLoads} takes part. */
+export interface QueuedLoad {
+  readonly load: (flight: Flight) => Promise<Loaded>;
+  readonly certain: boolean;
+  /** Makes the caller's own copy of a value that another's load brought. */
+  readonly copy: (value: unknown) => unknown;
+  readonly onJoin?: ((leave: () => void) => void) | undefined;
+}
+
+/** What came of it; `own` where the caller's load ran. */
+export type Queued = { readonly loaded: Loaded; readonly own: boolean };
+
+/**
+ * Loads whose value will not be stored: a write is under way, or the cache cannot be asked. They may
+ * still be shared, as long as nobody gets a value that began to be made before his call: one runs,
+ * one is queued, and who comes joins the one that has not begun.
+ */
+export class QueuedLoads {
+  private readonly running = new Map<string, Flight>();
+  private readonly queued = new Map<string, Flight>();
+
+  constructor(
+    /** How long a call waits for the load before, to load for itself then. */
+    private readonly patience: Deadline,
+  ) {}
+
+  async run(text: string, own: QueuedLoad): Promise<Queued> {
+    const next = this.queued.get(text);
+    if (next?.certain && !isWaitingForUs(next)) {
+      const seat = next.join(own.copy);
+      own.onJoin?.(seat.leave);
+      const loaded = await waiting(next, landed(seat, this.patience));
+      if (loaded !== undefined) return { loaded, own: false };
+    }
+    return { loaded: await this.lead(text, own), own: true };
+  }
+
+  private async lead(text: string, { load, certain }: QueuedLoad): Promise<Loaded> {
+    const flight = new Flight(certain);
+    const isQueued = !this.queued.has(text);
+    if (isQueued) this.queued.set(text, flight);
+    try {
+      await this.turn(text, flight);
+      if (isQueued) this.begin(text, flight);
+      const loaded = await loading(flight, () => load(flight));
+      flight.land(loaded);
+      return loaded;
+    } catch (error) {
+      flight.crash(error);
+      throw error;
+    } finally {
+      if (this.running.get(text) === flight) this.running.delete(text);
+    }
+  }
+
+  /** Waits for the load before, else for whoever comes in this turn. */
+  private async turn(text: string, flight: Flight): Promise<void> {
+    const before = this.running.get(text);
+    if (before === undefined || isWaitingForUs(before)) {
+      return new Promise((resolve) => process.nextTick(resolve));
+    }
+    flight.waitsFor = new Set([before]); // whoever joins this one waits for that one, too
+    const settled = waiting(before, before.settled());
+    await this.patience
+      .bound(
+        settled,
+        () => new Error('late'),
+        (error) => error,
+      )
+      .catch(() => undefined);
+  }
+
+  private begin(text: string, flight: Flight): void {
+    if (this.queued.get(text) === flight) this.queued.delete(text);
+    this.running.set(text, flight);
+  }
+}

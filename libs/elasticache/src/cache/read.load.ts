@@ -1,0 +1,234 @@
+import { CacheTransaction } from '../coherence/cache.transaction.js';
+import type { Claim, Lease, View } from '../store/cache.store.js';
+import { newToken } from '../store/token.js';
+import { Flight, type Loaded } from './flight.js';
+import { isWaitingForUs, loading, waiting } from './load.context.js';
+import type { Finding } from './named.cache.js';
+import { delivered, handedOut, type Loader, type Outcome, type Target } from './read.target.js';
+
+/** Times that something else was found than before, after which a load goes unstored. */
+const MOST_CHANGES = 5;
+
+/** The flight of a call's own load. */
+export function flightFor({ certain, sharing }: Loader, fills = 1): Flight {
+  return new Flight(certain, fills, sharing !== false);
+}
+
+/** Where a call stands on its way to a lease. */
+interface Progress {
+  view: View | undefined;
+  /** The token of a load of this process that began before an invalidation which this call has to see. */
+  replaced: string | undefined;
+  changes: number;
+  readonly until: number;
+  /** What was found of all targets. */
+  readonly others: readonly Finding[];
+}
+
+/** Claims the lease of the first target until it is won, somebody else has filled it, or it is no use to wait. */
+export async function joinOrLoad(
+  targets: readonly Target[],
+  findings: readonly Finding[],
+  loader: Loader,
+): Promise<Outcome> {
+  const [target] = targets as [Target];
+  const { cache, ask, options } = target;
+  const [{ view, claimed }] = findings as [Finding];
+  const until = cache.clock.now() + cache.policy.waitMs;
+  const progress: Progress = { view, replaced: undefined, changes: 0, until, others: findings };
+  let next = claimed;
+  while (progress.view !== undefined && progress.changes < MOST_CHANGES) {
+    const flight = next?.flight ?? flightFor(loader, targets.length);
+    const { replaced } = progress;
+    const attempt = { flight, token: newToken(), replaced, method: options.method };
+    const claim = next ? next.claim : await cache.claim(ask, progress.view, attempt);
+    next = undefined;
+    if (claim === undefined || claim.kind === 'barred') break;
+    if (claim.kind === 'won') {
+      const first = claim.lease;
+      const isOnly = targets.length === 1;
+      const leases = isOnly ? [first] : await claimOthers(targets, findings, { flight, first });
+      return { ...(await loadAndKeep(targets, loader, { flight, leases })), own: true };
+    }
+    const step = await follow(claim, progress, { targets, loader });
+    if (step === 'unstored') break;
+    if (step !== 'again') return step;
+  }
+  return loadUnstored(target, loader);
+}
+
+/** What a call does that did not win its claim: it takes what another brings, claims again, or loads without storing. */
+async function follow(
+  claim: Exclude<Claim, { kind: 'won' | 'barred' }>,
+  progress: Progress,
+  { targets, loader }: { targets: readonly Target[]; loader: Loader },
+): Promise<Outcome | 'again' | 'unstored'> {
+  const [target] = targets as [Target];
+  const { cache, ask, options } = target;
+  progress.replaced = undefined;
+  if (claim.kind === 'held') {
+    const known = cache.flights.get(claim.token);
+    if (known?.lease && !cache.store.isCurrent(known.lease, progress.view!)) {
+      progress.replaced = claim.token;
+      return 'again';
+    }
+    if (known !== undefined) {
+      const isOne = targets.length === 1;
+      const isJoined =
+        isJoinable(known, targets, loader) &&
+        (isOne || (await standsIn(known, targets, progress.others)));
+      if (!isJoined) return 'unstored';
+      // It may have landed meanwhile: then what it stored is looked for.
+      if (!known.isOver) return (await joined(target, known, loader)) ?? 'unstored';
+    }
+    if (cache.clock.now() >= progress.until) return 'unstored';
+    if (loader.sharing === 'distributed' && claim.waits) {
+      await cache.waitingRoom.nextLook(ask.text, claim.token);
+      return 'again';
+    }
+  }
+  // Something was stored since; of loads that are not awaited at least what they have just left.
+  const finding = await cache.lookAgain(ask, options);
+  const outcome = await freshOutcome(target, finding);
+  if (outcome !== undefined) return outcome;
+  progress.view = finding.view;
+  progress.changes++;
+  return claim.kind === 'held' ? 'unstored' : 'again';
+}
+
+function isJoinable(flight: Flight, targets: readonly Target[], loader: Loader): boolean {
+  const isWanted = loader.sharing !== false && flight.fills === targets.length;
+  if (!isWanted || !flight.isShared || isWaitingForUs(flight)) return false;
+  // What waits for room may wait for that of the load we are part of.
+  return flight.isBegun || !targets[0]!.cache.loads.isInside;
+}
+
+/** Whether nothing has invalidated what a load of several caches will fill in the others, either. */
+async function standsIn(
+  flight: Flight,
+  targets: readonly Target[],
+  findings: readonly Finding[],
+): Promise<boolean> {
+  const stands = targets.slice(1).map(async ({ cache, ask, options }, i) => {
+    const [lease, view] = [flight.leases?.[i + 1], findings[i + 1]?.view];
+    if (lease === undefined || view === undefined || !cache.store.isCurrent(lease, view))
+      return false;
+    const attempt = { flight: new Flight(true), token: newToken(), method: options.method };
+    const claim = await cache.claim(ask, view, attempt);
+    attempt.flight.land(undefined);
+    if (claim?.kind === 'won') void cache.writes.release(claim.lease);
+    return claim?.kind === 'held' && claim.token === lease.token;
+  });
+  return (await Promise.all(stands)).every(Boolean);
+}
+
+async function freshOutcome(target: Target, finding: Finding): Promise<Outcome | undefined> {
+  if (finding.freshness !== 'fresh' && finding.freshness !== 'due') return undefined;
+  const outcome = await handedOut(target, finding);
+  if (outcome !== undefined) target.cache.recorder.coalesced(target.ask.text);
+  return outcome;
+}
+
+/** Waits for a load of this process. Undefined where it ended without a value to share, or not with what the caller expects. */
+async function joined(
+  target: Target,
+  flight: Flight,
+  loader: Loader,
+): Promise<Outcome | undefined> {
+  const { cache, ask } = target;
+  const seat = flight.join((value) => cache.copyForJoiner(value));
+  loader.onJoin?.(seat.leave);
+  const loaded = await waiting(flight, cache.patiently(seat));
+  const outcome = loaded && (await delivered(target, loaded));
+  if (outcome !== undefined) cache.recorder.coalesced(ask.text);
+  return outcome;
+}
+
+/** The leases of the other targets, before the load: a key that somebody else is loading is his to fill. */
+async function claimOthers(
+  targets: readonly Target[],
+  findings: readonly Finding[],
+  { flight, first }: { flight: Flight; first: Lease },
+): Promise<(Lease | undefined)[]> {
+  const claims = await Promise.allSettled(
+    targets.map(async ({ cache, ask, options }, i) => {
+      if (i === 0) return first;
+      const view = findings[i]?.view;
+      const attempt = {
+        flight: new Flight(flight.certain),
+        token: newToken(),
+        method: options.method,
+      };
+      const claim = view && (await cache.claim(ask, view, attempt));
+      attempt.flight.land(undefined); // nobody joins it there: the first target's is the one
+      return claim?.kind === 'won' ? claim.lease : undefined;
+    }),
+  );
+  const failure = claims.find((claim) => claim.status === 'rejected');
+  const leases = claims.map((claim) => (claim.status === 'fulfilled' ? claim.value : undefined));
+  if (failure === undefined) return leases;
+  flight.crash(failure.reason);
+  for (const [i, lease] of leases.entries())
+    if (lease) void targets[i]!.cache.writes.release(lease);
+  throw failure.reason;
+}
+
+/** Runs the loader and fills the targets whose leases it has, and tells whoever joined meanwhile. */
+export async function loadAndKeep(
+  targets: readonly Target[],
+  loader: Pick<Loader, 'load'>,
+  { flight, leases }: { flight: Flight; leases: readonly (Lease | undefined)[] },
+): Promise<Loaded> {
+  const { cache, ask } = targets[0]!;
+  flight.leases = leases;
+  try {
+    const loaded = await cache.loads.run(ask.text, () =>
+      loading(flight, () => loader.load(flight, cache)),
+    );
+    await keepAll(targets, leases, loaded);
+    flight.land(loaded);
+    return loaded;
+  } catch (error) {
+    flight.crash(error);
+    for (const [i, target] of targets.entries()) {
+      const lease = leases[i];
+      if (lease !== undefined) void target.cache.writes.release(lease);
+    }
+    throw error;
+  }
+}
+
+async function keepAll(
+  targets: readonly Target[],
+  leases: readonly (Lease | undefined)[],
+  loaded: Loaded,
+): Promise<void> {
+  const keeps = targets.map(async ({ cache, ask, options }, i) => {
+    const lease = leases[i];
+    if (lease !== undefined) await cache.writes.keep({ ask, options, lease, loaded });
+  });
+  if (keeps.length === 1) return keeps[0];
+  for (const outcome of await Promise.allSettled(keeps)) {
+    if (outcome.status === 'rejected') throw outcome.reason;
+  }
+}
+
+/** Nothing may be stored; the load may still be shared with those who began to wait before it began. */
+async function loadUnstored(target: Target, loader: Loader): Promise<Outcome> {
+  const { cache, ask } = target;
+  const load = (flight?: Flight) => cache.loads.run(ask.text, () => loader.load(flight, cache));
+  // A unit of work and those beside it see different truths.
+  const isAlone = loader.sharing === false || CacheTransaction.current() !== undefined;
+  if (isAlone) return { ...(await load()), own: true };
+  const { loaded, own } = await cache.queued.run(ask.text, {
+    load,
+    certain: loader.certain,
+    copy: (value) => cache.copyForJoiner(value),
+    onJoin: loader.onJoin,
+  });
+  if (own) return { ...loaded, own };
+  const outcome = await delivered(target, loaded);
+  if (outcome === undefined) return { ...(await load()), own: true };
+  cache.recorder.coalesced(ask.text);
+  return outcome;
+}

@@ -1,0 +1,100 @@
+import type { Guard } from '../store/cache.store.js';
+import type { TagStore } from '../store/tag.store.js';
+import { unacknowledged, unprepared } from './cache.evictions.js';
+import type { CacheRecorder } from './cache.recorder.js';
+
+export interface TagEvictionsParts {
+  /** Of the caches in this process's memory. */
+  readonly memory: TagStore;
+  /** Of the caches in Redis. */
+  readonly shared: TagStore;
+  /** Whether entries of a strict cache may bear any tag. */
+  readonly strict: () => boolean;
+  readonly onEvictFailure: 'report' | 'throw';
+  readonly recorder: CacheRecorder;
+}
+
+/** An eviction of tags around a method: its first phase is over. */
+export interface TagEvictionUnderWay {
+  /** After the method. False where it could not be acknowledged. */
+  finish(tags: readonly string[]): Promise<boolean>;
+  /** The method failed. */
+  abandon(): Promise<void>;
+}
+
+/** Evicts by tag, in all caches of the application at once. */
+export class TagEvictions {
+  constructor(private readonly parts: TagEvictionsParts) {}
+
+  /** Where failures of evictions that name no cache are told. */
+  get recorder(): CacheRecorder {
+    return this.parts.recorder;
+  }
+
+  /**
+   * True once acknowledged by every tier.
+   *
+   * @throws CacheUnavailableError where it was not, under `onEvictFailure: 'throw'`
+   */
+  async evict(tags: readonly string[], method?: string): Promise<boolean> {
+    if (tags.length === 0) return true;
+    const { memory, shared } = this.parts;
+    return this.run(async () => {
+      try {
+        await shared.evict(tags);
+      } finally {
+        await memory.evict(tags);
+      }
+    }, method);
+  }
+
+  /**
+   * First phase, which only strict mode has. Tags that are not known yet cannot be guarded.
+   *
+   * @throws CacheUnavailableError where it was not acknowledged: the method must not run
+   */
+  async begin(known: readonly string[] | undefined, method?: string): Promise<TagEvictionUnderWay> {
+    const { shared, strict, recorder } = this.parts;
+    const plain = { finish: (tags: readonly string[]) => this.evict(tags, method) };
+    if (known === undefined || known.length === 0 || !strict()) {
+      return { ...plain, abandon: async () => undefined };
+    }
+    let guard: Guard;
+    try {
+      guard = await shared.guard(known);
+    } catch (error) {
+      recorder.failed(error, { operation: 'evict', method });
+      throw unprepared(method ?? 'evictTags', error);
+    }
+    return {
+      finish: (tags) => this.conclude(guard, tags, method),
+      abandon: async () => {
+        await this.run(() => guard.lift(), method);
+      },
+    };
+  }
+
+  private async conclude(guard: Guard, tags: readonly string[], method?: string): Promise<boolean> {
+    return this.run(async () => {
+      try {
+        await guard.lift();
+      } finally {
+        guard.lapse();
+        await this.parts.memory.evict(tags);
+      }
+    }, method);
+  }
+
+  private async run(evict: () => Promise<unknown>, method?: string): Promise<boolean> {
+    const { recorder, onEvictFailure } = this.parts;
+    try {
+      await evict();
+      recorder.evicted(0);
+      return true;
+    } catch (error) {
+      recorder.failed(error, { operation: 'evict', method });
+      if (onEvictFailure === 'throw') throw unacknowledged(method ?? 'evictTags', error);
+      return false;
+    }
+  }
+}

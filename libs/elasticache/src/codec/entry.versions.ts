@@ -1,0 +1,63 @@
+/** The versions an entry bears: those that stood before its value was made. */
+export interface EntryVersions {
+  /** The cache's, a token. */
+  readonly cache: string;
+  readonly tags: readonly (readonly [tag: string, version: string])[];
+}
+
+/** A token's length: 96 random bits in base64url. */
+export const TOKEN_BYTES = 16;
+const LENGTH_BYTES = 2;
+const none = Buffer.alloc(0);
+const noTags: readonly (readonly [string, string])[] = [];
+
+export function tagsBytes(tags: EntryVersions['tags']): Buffer {
+  if (tags.length === 0) return none;
+  return Buffer.concat(
+    tags.flatMap(([tag, version]) => {
+      const name = Buffer.from(tag);
+      const length = Buffer.alloc(LENGTH_BYTES);
+      length.writeUInt16BE(name.length);
+      return [length, name, Buffer.from(version, 'latin1')];
+    }),
+  );
+}
+
+/** Undefined where the bytes between the two places are no list of tags. */
+export function readTags(bytes: Buffer, from: number, to: number) {
+  if (from === to) return noTags;
+  if (to > bytes.length) return undefined;
+  const tags: (readonly [string, string])[] = [];
+  let at = from;
+  while (at + LENGTH_BYTES <= to) {
+    const nameAt = at + LENGTH_BYTES;
+    const versionAt = nameAt + bytes.readUInt16BE(at);
+    at = versionAt + TOKEN_BYTES;
+    if (at > to) return undefined;
+    tags.push([bytes.toString('utf8', nameAt, versionAt), bytes.toString('latin1', versionAt, at)]);
+  }
+  return at === to ? tags : undefined;
+}
+
+/**
+ * Whether the bytes between the two places are these tags in this order, each with its version as it
+ * stands. Nothing is made of them for a hit.
+ */
+export function bearTags(
+  bytes: Buffer,
+  [from, to]: readonly [number, number],
+  { tags, versions }: { tags: readonly string[]; versions: readonly (Buffer | null)[] },
+): boolean {
+  let at = from;
+  for (const [i, tag] of tags.entries()) {
+    const nameAt = at + LENGTH_BYTES;
+    if (nameAt > to) return false;
+    const versionAt = nameAt + bytes.readUInt16BE(at);
+    const version = versions[i];
+    at = versionAt + TOKEN_BYTES;
+    if (at > to || version?.length !== TOKEN_BYTES) return false;
+    if (version.compare(bytes, versionAt, at) !== 0) return false;
+    if (bytes.toString('utf8', nameAt, versionAt) !== tag) return false;
+  }
+  return at === to;
+}

@@ -1,0 +1,97 @@
+import { describe, expect, it } from '@jest/globals';
+import { gate } from '../../../../test/support/gate.js';
+import { Bulkhead } from './bulkhead.js';
+
+const full = new Error('full');
+
+function open(concurrent: number, queue: number) {
+  const bulkhead = new Bulkhead({ concurrent, queue });
+  const begun: number[] = [];
+  let running = 0;
+  let most = 0;
+  /** Work that is numbered, and waits at a door. */
+  const run = (id: number, door = gate(), wanted = () => true) => {
+    const work = async () => {
+      begun.push(id);
+      most = Math.max(most, ++running);
+      await door.opened;
+      running--;
+      return id;
+    };
+    return { door, done: bulkhead.run(work, { begun: wanted, refused: () => full }) };
+  };
+  return { bulkhead, begun, run, most: () => most };
+}
+
+const turn = () => new Promise((resolve) => setImmediate(resolve));
+
+describe('A bulkhead', () => {
+  it('runs so many at a time, and lets the others in as they came', async () => {
+    const { bulkhead, begun, run, most } = open(2, 10);
+    expect(bulkhead.isFull).toBe(false);
+    const works = [1, 2, 3, 4, 5].map((id) => run(id));
+    await turn();
+    expect([begun, bulkhead.isFull]).toEqual([[1, 2], true]);
+    for (const { door } of works) {
+      door.open();
+      await turn();
+    }
+    expect(await Promise.all(works.map(({ done }) => done))).toEqual([1, 2, 3, 4, 5]);
+    expect([begun, most(), bulkhead.isFull]).toEqual([[1, 2, 3, 4, 5], 2, false]);
+  });
+
+  it('refuses whoever comes to a full queue, and nobody else', async () => {
+    const { begun, run } = open(1, 1);
+    const works = [1, 2, 3].map((id) => run(id));
+    await expect(works[2]!.done).rejects.toBe(full);
+    for (const { door } of works) door.open();
+    expect(await Promise.all(works.slice(0, 2).map(({ done }) => done))).toEqual([1, 2]);
+    expect(begun).toEqual([1, 2]);
+  });
+
+  it('without a queue refuses at once', async () => {
+    const { run } = open(1, 0);
+    const first = run(1);
+    await expect(run(2).done).rejects.toBe(full);
+    first.door.open();
+    expect(await first.done).toBe(1);
+    const next = run(3);
+    next.door.open();
+    expect(await next.done).toBe(3);
+  });
+
+  it('has room for any number where the queue is endless', async () => {
+    const { run } = open(1, Number.POSITIVE_INFINITY);
+    const works = Array.from({ length: 1_000 }, (_each, id) => run(id));
+    for (const { door } of works) door.open();
+    expect(await Promise.all(works.map(({ done }) => done))).toHaveLength(1_000);
+  });
+
+  it('does not run what was given up while it waited, and goes on with the next', async () => {
+    const { begun, run } = open(1, 10);
+    let isWanted = true;
+    const first = run(1);
+    const given = run(2, gate(), () => isWanted);
+    const next = run(3);
+    isWanted = false;
+    for (const { door } of [first, next]) door.open();
+    await expect(given.done).rejects.toBe(full);
+    expect([await first.done, await next.done]).toEqual([1, 3]);
+    expect(begun).toEqual([1, 3]);
+  });
+
+  it('gives room back where the work fails, with its own error', async () => {
+    const bulkhead = new Bulkhead({ concurrent: 1, queue: 0 });
+    const error = new Error('own');
+    const limits = { begun: () => true, refused: () => full };
+    for (const work of [
+      () => Promise.reject(error),
+      () => {
+        throw error;
+      },
+    ]) {
+      await expect(bulkhead.run(work, limits)).rejects.toBe(error);
+    }
+    expect(await bulkhead.run(async () => 'next', limits)).toBe('next');
+  });
+});

@@ -1,0 +1,138 @@
+import { LRUCache } from 'lru-cache';
+
+import type { EntryVersions } from '../codec/entry.versions.js';
+import type { Entry } from '../entry/cache.entry.js';
+import type { KeyLayout, TagLayout } from '../key/key.layout.js';
+import type { Ask, Lease, Versions, View } from './cache.store.js';
+import { SEEN_BYTES } from './lua.scripts.js';
+import type { Bytes, Read, ReadBatch } from './read.batch.js';
+import { type RedisVersions, tokenOf } from './redis.versions.js';
+
+export type Tagged = Pick<Ask, 'tags' | 'lateTags'>;
+
+/** Tags whose version key is remembered. */
+const MOST_TAGS = 10_000;
+
+/** What one look brought: the bytes under the key, then its versions. Most looks are hits, which need no more of it. */
+export class RedisView implements View {
+  /** Those that were made where some were missing. */
+  made: Versions | undefined;
+
+  constructor(
+    readonly ask: Ask,
+    readonly read: Read,
+  ) {}
+
+  get versions(): Versions | undefined {
+    return this.made ?? versionsOf(this.read.versions.map(tokenOf));
+  }
+
+  /** What a claim compares: an entry stored since has other times, or another version. */
+  get seen(): Buffer | '' {
+    return this.read.bytes?.subarray(0, SEEN_BYTES) ?? '';
+  }
+}
+
+/** Which versions the entries of one cache bear, and how they are read. */
+export class RedisStamps {
+  private readonly untagged: readonly string[];
+  /** By the list of tags, which is the same for all calls of most operations. */
+  private readonly knownKeys = new WeakMap<readonly string[], readonly string[]>();
+  private readonly tagKeys = new LRUCache<string, string>({ max: MOST_TAGS });
+  private readonly lateKeys = new WeakMap<readonly string[], readonly string[]>();
+
+  constructor(
+    private readonly parts: {
+      readonly layout: KeyLayout;
+      readonly tags: TagLayout;
+      readonly reads: ReadBatch;
+      readonly versions: RedisVersions;
+    },
+  ) {
+    this.untagged = [parts.layout.version];
+  }
+
+  /** The version keys of the cache, of the tags and, where late ones are expected, of the tag epoch. */
+  keysOf({ tags, lateTags }: Tagged): readonly string[] {
+    if (tags.length === 0 && !lateTags) return this.untagged;
+    const known = lateTags ? this.lateKeys : this.knownKeys;
+    let keys = known.get(tags);
+    if (keys === undefined) {
+      const epoch = lateTags ? [this.parts.tags.epoch] : [];
+      keys = [this.parts.layout.version, ...this.keysOfTags(tags), ...epoch];
+      known.set(tags, keys);
+    }
+    return keys;
+  }
+
+  keysOfTags(tags: readonly string[]): readonly string[] {
+    return tags.map((tag) => {
+      let key = this.tagKeys.get(tag);
+      if (key === undefined) this.tagKeys.set(tag, (key = this.parts.tags.version(tag)));
+      return key;
+    });
+  }
+
+  /** The versions as they stand, made where there are none; undefined where one is pending. */
+  async current(ask: Tagged, found?: readonly Bytes[]): Promise<Versions | undefined> {
+    const keys = this.keysOf(ask);
+    const seen = found ?? (await this.parts.reads.versions(keys));
+    const tokens = seen.map(tokenOf);
+    const missing = keys.filter((_, i) => seen[i] === null || isForeign(seen[i]!));
+    if (missing.length > 0) {
+      const made = await this.parts.versions.ensure(missing);
+      for (const [m, key] of missing.entries()) tokens[keys.indexOf(key)] = made[m];
+    }
+    return versionsOf(tokens);
+  }
+
+  /**
+   * What an entry made under a lease bears; undefined where a tag it names only now was evicted
+   * meanwhile. A promise only where there is such a tag.
+   */
+  of(
+    { versions, tags }: Lease,
+    entry: Entry,
+  ): EntryVersions | undefined | Promise<EntryVersions | undefined> {
+    if (versions === undefined) return undefined;
+    const [cache, ...tokens] = versions.tokens as [string, ...string[]];
+    const known = tags.map((tag, i) => [tag, tokens[i]!] as const);
+    const late = (entry.tags ?? []).filter((tag) => !tags.includes(tag));
+    if (late.length === 0) return { cache, tags: known };
+    const epoch = tokens[tags.length];
+    if (epoch === undefined) return undefined;
+    return this.late(late, epoch).then((added) => added && { cache, tags: [...known, ...added] });
+  }
+
+  /** Lets the versions an entry bears outlive it. */
+  extend({ cache, tags }: EntryVersions, lifeMs: number): void {
+    const { versions, layout } = this.parts;
+    versions.extend(layout.version, cache, lifeMs);
+    const keys = tags.length === 0 ? [] : this.keysOfTags(tags.map(([tag]) => tag));
+    for (const [i, key] of keys.entries()) versions.extend(key, tags[i]![1], lifeMs);
+  }
+
+  /** The tags' versions first, then the epoch, which every eviction of a tag moves before it removes a version. */
+  private async late(tags: readonly string[], epoch: string) {
+    const keys = this.keysOfTags(tags);
+    const found = (await this.parts.reads.versions(keys)).map(tokenOf);
+    const missing = keys.filter((_, i) => found[i] === undefined);
+    if (missing.length > 0) {
+      const made = await this.parts.versions.ensure(missing);
+      for (const [m, key] of missing.entries()) found[keys.indexOf(key)] = made[m];
+    }
+    const [now] = await this.parts.reads.versions([this.parts.tags.epoch]);
+    if (tokenOf(now!) !== epoch || found.includes(undefined)) return undefined;
+    return tags.map((tag, i) => [tag, found[i]!] as const);
+  }
+}
+
+/** What stands in a version's place and is none, nor pending. */
+function isForeign(bytes: Buffer): boolean {
+  return tokenOf(bytes) === undefined && bytes[0] !== 0x21;
+}
+
+function versionsOf(tokens: readonly (string | undefined)[]): Versions | undefined {
+  if (tokens.includes(undefined)) return undefined;
+  return { stamp: tokens.join(''), tokens: tokens as readonly string[] };
+}

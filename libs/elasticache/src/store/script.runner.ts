@@ -1,0 +1,110 @@
+import type { RedisClient } from '../connection/redis.client.js';
+import type { Script } from './lua.scripts.js';
+import type { RedisExchange } from './redis.exchange.js';
+import { bySlot, chunks } from './slots.js';
+
+type Argument = string | Buffer | number;
+
+/** What one call of a script is given. */
+export interface ScriptItem {
+  readonly keys: readonly string[];
+  readonly arguments: readonly Argument[];
+}
+
+interface Pending extends ScriptItem {
+  readonly resolve: (reply: unknown) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** Items of one EVALSHA: bounds the time the server spends on it, and lets it begin while the next are written. */
+const MOST_ITEMS = 32;
+
+/**
+ * Runs scripts. Items for one script that are asked for in one turn of the event loop travel
+ * together, on a cluster those of one slot.
+ */
+export class ScriptRunner {
+  private readonly waiting = new Map<Script, Pending[]>();
+
+  constructor(private readonly exchange: RedisExchange) {}
+
+  /** The reply to one item. */
+  run(script: Script, item: ScriptItem): Promise<unknown> {
+    return new Promise((resolve, reject) => {
+      const pending = { keys: item.keys, arguments: item.arguments, resolve, reject };
+      const waiting = this.waiting.get(script);
+      if (waiting !== undefined) return void waiting.push(pending);
+      this.waiting.set(script, [pending]);
+      process.nextTick(() => this.flush(script));
+    });
+  }
+
+  /** Each item's reply, or its error; repeated until acknowledged, while there is time. */
+  insist(script: Script, items: readonly ScriptItem[]): Promise<unknown[]> {
+    return this.exchange.insist((client) => runAll(client, script, items));
+  }
+
+  private flush(script: Script): void {
+    const items = this.waiting.get(script)!;
+    this.waiting.delete(script);
+    const groups = this.exchange.isCluster ? bySlot(items, ({ keys }) => keys[0]!) : [items];
+    for (const part of groups.flatMap((group) => chunks(group, MOST_ITEMS))) {
+      this.send(script, part);
+    }
+  }
+
+  private send(script: Script, items: readonly Pending[]): void {
+    this.exchange
+      .run((client) => evaluate(client, script, items))
+      .then(
+        (replies) => {
+          for (const [i, { resolve, reject }] of items.entries()) {
+            const reply = replies[i];
+            if (reply instanceof Error) reject(this.exchange.unavailable(reply));
+            else resolve(reply);
+          }
+        },
+        (error: unknown) => {
+          for (const { reject } of items) reject(error);
+        },
+      );
+  }
+}
+
+/** All of them, in as many commands as slots and bounds ask for; the first error ends it. */
+export async function runAll(
+  client: RedisClient,
+  script: Script,
+  items: readonly ScriptItem[],
+): Promise<unknown[]> {
+  const indexed = items.map((item, index) => ({ ...item, index }));
+  const groups = client.isCluster ? bySlot(indexed, ({ keys }) => keys[0]!) : [indexed];
+  const replies: unknown[] = [];
+  const parts = groups.flatMap((group) => chunks(group, MOST_ITEMS));
+  await Promise.all(
+    parts.map(async (part) => {
+      const answers = await evaluate(client, script, part);
+      for (const [i, { index }] of part.entries()) replies[index] = answers[i];
+    }),
+  );
+  const failure = replies.find((reply) => reply instanceof Error);
+  if (failure !== undefined) throw failure;
+  return replies;
+}
+
+async function evaluate(
+  client: RedisClient,
+  { lua, sha }: Script,
+  items: readonly ScriptItem[],
+): Promise<unknown[]> {
+  const rest: Argument[] = [0];
+  for (const item of items) for (const key of item.keys) rest.push(key);
+  rest[0] = rest.length - 1;
+  for (const item of items) for (const argument of item.arguments) rest.push(argument);
+  try {
+    return (await client.callBuffer('evalsha', sha, rest)) as unknown[];
+  } catch (error) {
+    if (!(error as Error).message.startsWith('NOSCRIPT')) throw error;
+    return (await client.callBuffer('eval', lua, rest)) as unknown[];
+  }
+}
