@@ -1,0 +1,104 @@
+/** What befalls the processes of a run and their servers: one thing after the other, in an order drawn by the seed. */
+import type { RedisServer } from '../support/redis.server.js';
+import type { TcpProxy } from '../support/tcp.proxy.js';
+import { sleep } from './monotonic.js';
+import type { Random } from './random.js';
+import type { Worker } from './worker.js';
+
+/** What faults can get hold of. */
+export interface Site {
+  readonly random: Random;
+  readonly servers: readonly RedisServer[];
+  /** At their places, however often they were replaced. */
+  readonly workers: readonly Worker[];
+  /** Resolves when all servers answer, after one was started anew. */
+  readonly ready: () => Promise<void>;
+  /** Puts a new process in the place of one that crashed. */
+  readonly replace: (place: number) => Promise<void>;
+  /** All that the process in place {@link CUT_OFF} reaches the servers by. */
+  readonly proxies: readonly TcpProxy[];
+}
+
+/** The place of the process that has proxies before its servers. */
+export const CUT_OFF = 1;
+/** Where processes are stopped, and where they are killed: not both to one at a time. */
+const STOPPED = [0, CUT_OFF];
+const KILLED = [2, 3];
+
+const STOPPED_WORKER_MS = 3000;
+const STOPPED_SERVER_MS = 2000;
+const CUT_OFF_MS = 2500;
+/** After a crash: the next write would repair what it left. */
+const HUSH_MS = 800;
+/** For what a fault set going to come to its end before the next. */
+const CALM_MS = 300;
+
+type Fault = (site: Site) => Promise<void>;
+
+/**
+ * A crash goes with what leaves the servers alone: a barrier that is lost before its writer dies is
+ * the one case that strict mode leaves open.
+ */
+const FAULTS: readonly Fault[] = [
+  together(stopWorker, crashWriter),
+  together(cutWorkerOff, crashWriter),
+  stopServer,
+  restartServer,
+  cutConnections,
+];
+
+/** Each fault once. */
+export async function allFaults(site: Site): Promise<void> {
+  for (const fault of site.random.shuffle(FAULTS)) {
+    await fault(site);
+    await sleep(CALM_MS);
+  }
+}
+
+function together(...faults: readonly Fault[]): Fault {
+  return async (site) => void (await Promise.all(faults.map((fault) => fault(site))));
+}
+
+/** Between its load and its store. */
+async function stopWorker({ random, workers }: Site): Promise<void> {
+  const worker = workers[random.pick(STOPPED)]!;
+  const query = await worker.next('read');
+  worker.pause();
+  query.answer();
+  await sleep(STOPPED_WORKER_MS);
+  worker.resume();
+}
+
+/** Between its commit and its invalidation. */
+async function crashWriter({ random, workers, replace }: Site): Promise<void> {
+  const place = random.pick(KILLED);
+  const query = await workers[place]!.next('commit');
+  query.carryOut();
+  await workers[place]!.end();
+  for (const other of workers) other.hush(HUSH_MS);
+  await Promise.all([replace(place), sleep(HUSH_MS)]);
+}
+
+/** On all sockets at once: nothing answers, and nothing is lost. */
+async function stopServer({ random, servers }: Site): Promise<void> {
+  const server = random.pick(servers);
+  server.pause();
+  await sleep(STOPPED_SERVER_MS);
+  server.resume();
+}
+
+/** As a crash; it is empty afterwards. */
+async function restartServer({ random, servers, ready }: Site): Promise<void> {
+  await random.pick(servers).restart();
+  await ready();
+}
+
+async function cutConnections({ servers }: Site): Promise<void> {
+  for (const server of servers) await server.command('CLIENT', 'KILL', 'TYPE', 'normal');
+}
+
+async function cutWorkerOff({ proxies }: Site): Promise<void> {
+  for (const proxy of proxies) proxy.hang();
+  await sleep(CUT_OFF_MS);
+  for (const proxy of proxies) proxy.resume();
+}

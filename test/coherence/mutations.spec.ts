@@ -1,0 +1,48 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { type RedisServer, startRedis } from '../support/redis.server.js';
+import { breed } from './mutant.js';
+import { type Mutation, MUTATIONS } from './mutations.js';
+import { crash, inFlight, overlap } from './plays.js';
+import { Stage } from './stage.js';
+import create from './subjects/elasticache.js';
+
+const REPOSITORY = new URL('../../', import.meta.url);
+const PLAYS = { crash, inFlight, overlap };
+const TIMEOUT_MS = 60_000;
+
+describe('a rule taken out is caught by the plays', () => {
+  let server: RedisServer;
+
+  beforeAll(async () => {
+    server = await startRedis();
+  });
+
+  afterAll(() => server.stop());
+
+  async function firstComplaint(mutation: Mutation): Promise<string | undefined> {
+    const { consistency } = mutation;
+    const redis = { isCluster: false, ports: [server.port], instead: [] };
+    const mutant = breed(mutation, REPOSITORY);
+    const { library } = mutant;
+    const stage = await Stage.open(create, { subject: 'elasticache', consistency, redis, library });
+    try {
+      for await (const complaint of PLAYS[mutation.plays](stage)) return complaint;
+      return undefined;
+    } finally {
+      await stage.close();
+      mutant.remove();
+      await server.command('FLUSHALL');
+    }
+  }
+
+  it.each(MUTATIONS)(
+    '$name',
+    async (mutation) => expect(await firstComplaint(mutation)).toEqual(expect.any(String)),
+    TIMEOUT_MS,
+  );
+
+  it('a rule that has moved is told', () => {
+    const edits = [{ file: 'index.js', find: 'no such text', replace: '' }];
+    expect(() => breed({ ...MUTATIONS[0]!, edits }, REPOSITORY)).toThrow(/0 times in index\.js/);
+  });
+});

@@ -1,0 +1,214 @@
+/** The rules of the protocol, each taken out once: the checker is worth what it makes of these. */
+
+export interface Mutation {
+  /** What is done instead, or no longer. */
+  readonly name: string;
+  readonly edits: readonly Edit[];
+  readonly consistency: 'default' | 'strict';
+  /** The plays that must catch it. */
+  readonly plays: 'inFlight' | 'overlap' | 'crash';
+  /** Whether the random workload catches it, too, within a minute. */
+  readonly isCaughtByChance: boolean;
+}
+
+/** In a file of the built library, where the text must be found exactly once. */
+interface Edit {
+  readonly file: string;
+  readonly find: string;
+  readonly replace: string;
+}
+
+const SCRIPTS = 'store/lua.scripts.js';
+
+export const MUTATIONS: readonly Mutation[] = [
+  {
+    name: 'a load stores without a look at its lease',
+    edits: [
+      {
+        file: SCRIPTS,
+        find: "if not holds(get(KEY[2]), ARG[1]) then return 0 end\n  local set = redis.pcall('set', KEY[1], ARG[2]",
+        replace: "local set = redis.pcall('set', KEY[1], ARG[2]",
+      },
+    ],
+    consistency: 'default',
+    plays: 'inFlight',
+    isCaughtByChance: true,
+  },
+  {
+    name: 'an eviction leaves the lease',
+    edits: [{ file: SCRIPTS, find: 'drop(KEY[2], get(KEY[2]))', replace: '' }],
+    consistency: 'default',
+    plays: 'inFlight',
+    isCaughtByChance: true,
+  },
+  {
+    name: 'versions are read after the load',
+    edits: [
+      {
+        file: 'store/redis.store.js',
+        find: 'const stamped = this.stamps.of(lease, write.entry);',
+        replace:
+          'const stamped = this.stamps.of({ ...lease, versions: await this.stamps.current(lease) }, write.entry);',
+      },
+    ],
+    consistency: 'default',
+    plays: 'inFlight',
+    isCaughtByChance: true,
+  },
+  {
+    name: 'a put reads the versions when it stores',
+    edits: [
+      {
+        file: 'store/redis.writes.js',
+        find: 'await this.parts.stamps.of(lease, write.entry)',
+        replace:
+          'await this.parts.stamps.of({ ...lease, versions: await this.parts.stamps.current(lease) }, write.entry)',
+      },
+    ],
+    consistency: 'default',
+    plays: 'inFlight',
+    isCaughtByChance: true,
+  },
+  {
+    name: 'a load in flight is joined without looking',
+    edits: [
+      {
+        file: 'cache/read.load.js',
+        find: 'const until = cache.clock.now() + cache.policy.waitMs;',
+        replace: `const until = cache.clock.now() + cache.policy.waitMs;
+    for (const known of cache.flights.flights.values()) {
+      if (known.isOver || known === claimed?.flight || known.lease?.text !== ask.text) continue;
+      const outcome = isJoinable(known, targets, loader) && await joined(target, known, loader);
+      if (outcome) return outcome;
+    }`,
+      },
+    ],
+    consistency: 'default',
+    plays: 'inFlight',
+    isCaughtByChance: true,
+  },
+  {
+    name: 'a load in flight is joined whatever the versions it began under',
+    edits: [
+      {
+        file: 'cache/read.load.js',
+        find: '!cache.store.isCurrent(known.lease, progress.view)',
+        replace: 'false',
+      },
+    ],
+    consistency: 'default',
+    plays: 'inFlight',
+    isCaughtByChance: true,
+  },
+  {
+    name: 'a put stores without a look at its lease',
+    edits: [
+      {
+        file: SCRIPTS,
+        find: "if holds(held, ARG[1]) and ARG[2] ~= ''",
+        replace: "if ARG[2] ~= ''",
+      },
+    ],
+    consistency: 'default',
+    plays: 'overlap',
+    isCaughtByChance: true,
+  },
+  {
+    name: 'a put whose key is in the result does not read the write epoch again',
+    edits: [
+      {
+        file: 'store/redis.writes.js',
+        find: 'tokenOf(now) === epoch',
+        replace: 'true',
+      },
+    ],
+    consistency: 'default',
+    plays: 'inFlight',
+    isCaughtByChance: false,
+  },
+  {
+    name: 'a load whose tags are in the result does not read the tag epoch again',
+    edits: [
+      {
+        file: 'store/redis.stamps.js',
+        find: 'tokenOf(now) !== epoch || found.includes(undefined)',
+        replace: 'found.includes(undefined)',
+      },
+    ],
+    consistency: 'default',
+    plays: 'inFlight',
+    isCaughtByChance: false,
+  },
+  {
+    name: 'a tag is evicted without the tag epoch',
+    edits: [
+      {
+        file: 'store/tag.store.js',
+        find: 'versions.remove([layout.epoch, ...keys])',
+        replace: 'versions.remove(keys)',
+      },
+    ],
+    consistency: 'default',
+    plays: 'inFlight',
+    isCaughtByChance: true,
+  },
+  {
+    name: 'evictMatching leaves the leases of the keys that match',
+    edits: [
+      {
+        file: 'store/redis.scan.js',
+        find: 'pattern: leases',
+        replace: "pattern: 'nothing'",
+      },
+    ],
+    consistency: 'default',
+    plays: 'inFlight',
+    isCaughtByChance: true,
+  },
+  {
+    name: 'strict: a writer replaces the barrier of another, and removes it',
+    edits: [
+      {
+        file: SCRIPTS,
+        find: "'b' .. contended .. rest .. token",
+        replace: "'b' .. contended .. token",
+      },
+    ],
+    consistency: 'strict',
+    plays: 'crash',
+    isCaughtByChance: false,
+  },
+  {
+    name: 'strict: no barrier is raised',
+    edits: [
+      {
+        file: SCRIPTS,
+        find: "local stored = redis.pcall('set', KEY[2], value,",
+        replace: 'local stored = 1 --',
+      },
+    ],
+    consistency: 'strict',
+    plays: 'crash',
+    isCaughtByChance: false,
+  },
+  {
+    name: 'strict: a version that is pending for one writer is no longer for another',
+    edits: [{ file: SCRIPTS, find: "'!' .. rest .. token", replace: "'!' .. token" }],
+    consistency: 'strict',
+    plays: 'crash',
+    isCaughtByChance: false,
+  },
+  {
+    name: 'strict: no version is pending',
+    edits: [
+      {
+        file: SCRIPTS,
+        find: "local stored = redis.pcall('set', KEY[1], value,",
+        replace: 'local stored = 1 --',
+      },
+    ],
+    consistency: 'strict',
+    plays: 'crash',
+    isCaughtByChance: true,
+  },
+];
