@@ -1,6 +1,7 @@
 import type { Article } from './question.js';
 
 export const ARTICLES = 10_000;
+export const BATCH = 100;
 
 /** Long enough for the pattern not to be learnt, short enough to stay in the processor's cache. */
 const DRAWS = 1 << 16;
@@ -33,15 +34,25 @@ export function articleOf(id: number): Article {
 /** The ids asked for, one after the other, round and round: drawn beforehand, the same in every process. */
 export function drawIds(): (call: number) => number {
   const random = randomFrom(42);
-  const ids = shuffled(
-    Array.from({ length: ARTICLES }, (_, i) => i + 1),
-    random,
-  );
+  const ids = shuffled(everyId(), random);
   const cumulated = new Float64Array(ARTICLES);
   let sum = 0;
   for (let i = 0; i < ARTICLES; i++) cumulated[i] = sum += 1 / (i + 1) ** ZIPF_EXPONENT;
   const draws = Uint16Array.from({ length: DRAWS }, () => ids[rankAt(cumulated, random() * sum)]!);
   return (call) => draws[call & (DRAWS - 1)]!;
+}
+
+/** Every article once in as many batches as that takes, round and round; the same in every process. */
+export function drawBatches(): (call: number) => readonly number[] {
+  const ids = shuffled(everyId(), randomFrom(42));
+  const batches = Array.from({ length: ARTICLES / BATCH }, (_, i) =>
+    ids.slice(i * BATCH, (i + 1) * BATCH),
+  );
+  return (call) => batches[call % batches.length]!;
+}
+
+function everyId(): number[] {
+  return Array.from({ length: ARTICLES }, (_, i) => i + 1);
 }
 
 function rankAt(cumulated: Float64Array, point: number): number {

@@ -1,7 +1,9 @@
 /** One contender in a process of its own, so that none is slowed by what another taught the compiler. */
 import { deepStrictEqual } from 'node:assert/strict';
-import { ARTICLES, articleOf, drawIds } from './articles.js';
-import type { Article, Case, Question, Subject } from './question.js';
+import { Redis } from 'ioredis';
+import { serve } from './child.js';
+import type { Case, Question, Subject } from './question.js';
+import { workloadOf } from './workload.js';
 
 /** What the process is told: measure this case for so long. */
 export interface RoundRequest {
@@ -16,40 +18,42 @@ export interface Round {
   readonly cpu: number;
 }
 
-export type Report = { readonly failed: string } | { readonly ready: true } | Round;
-
-const LANES_OF_FIRST_CALLS = 64;
 const COMPARED_PER_ROUND = 32;
 
-const idOf = drawIds();
+const [file = '', name, redisUrl = ''] = process.argv.slice(2);
+const { default: question } = (await import(file)) as { default: Question };
+const workload = workloadOf(question.calls);
 let loads = 0;
 let calls = 0;
 
-try {
+await serve<RoundRequest>(async () => {
   const subject = await start();
-  process.on('message', ({ load, ms }: RoundRequest) => {
-    void round(subject, load, ms).then(report, fail);
-  });
-  process.once('disconnect', () => process.exit());
-  report({ ready: true });
-} catch (error) {
-  fail(error);
-}
+  const forget = workload.forgets ? await flusher() : async () => undefined;
+  return async ({ load, ms }) => {
+    const measured = await round(subject, load, ms);
+    await forget();
+    return measured;
+  };
+});
 
 async function start(): Promise<Subject> {
-  const [file = '', name, redisUrl = ''] = process.argv.slice(2);
-  const { default: question } = (await import(file)) as { default: Question };
   const contender = question.contenders.find((one) => one.name === name)!;
   const load = async (id: number) => {
     loads++;
-    return articleOf(id);
+    return workload.article(id);
   };
   const subject = await contender.create({ load, redisUrl });
-  let id = 0;
-  await lanes(LANES_OF_FIRST_CALLS, async () => {
-    while (id < ARTICLES) await subject.call(++id);
+  let call = 0;
+  await lanes(workload.fillingLanes, async () => {
+    while (call < workload.fillingCalls) await subject.call(workload.fillingArgument(call++));
   });
   return subject;
+}
+
+async function flusher(): Promise<() => Promise<unknown>> {
+  const redis = new Redis(redisUrl);
+  await redis.ping();
+  return () => redis.flushdb();
 }
 
 async function round(subject: Subject, load: Case, ms: number): Promise<Round> {
@@ -59,8 +63,11 @@ async function round(subject: Subject, load: Case, ms: number): Promise<Round> {
   const wallMs = performance.now() - start;
   const { user, system } = process.cpuUsage(cpu);
   const count = calls - first;
-  await compare(subject);
-  if (loads !== before) throw new Error(`${loads - before} of ${count} calls were no hits`);
+  await compare(subject, first);
+  const loaded = loads - before;
+  if (loaded !== workload.loadsPerCall * count) {
+    throw new Error(`the loader ran ${loaded} times in ${count} calls`);
+  }
   return { wall: (wallMs * 1e6) / count, cpu: ((user + system) * 1e3) / count };
 }
 
@@ -68,29 +75,22 @@ async function callMany(subject: Subject, { inFlight, batch }: Case): Promise<vo
   const end = calls + batch;
   await lanes(inFlight, async () => {
     while (calls < end) {
-      const id = idOf(calls++);
-      const article = (await subject.call(id)) as Article;
-      if (article.id !== id) throw new Error(`article ${article.id} came for ${id}`);
+      const argument = workload.argument(calls++);
+      const answer = await subject.call(argument);
+      if (!workload.fits(answer, argument)) throw new Error(`a wrong answer came for ${argument}`);
     }
   });
 }
 
-async function compare(subject: Subject): Promise<void> {
-  for (let i = 0; i < COMPARED_PER_ROUND; i++) {
-    const id = idOf(calls + i);
-    deepStrictEqual(await subject.call(id), articleOf(id));
+/** What the first calls of the round asked for is in the cache, and right. */
+async function compare(subject: Subject, first: number): Promise<void> {
+  for (let call = first; call < first + COMPARED_PER_ROUND; call++) {
+    const argument = workload.argument(call);
+    deepStrictEqual(await subject.call(argument), workload.expected(argument));
   }
 }
 
 async function lanes(count: number, lane: () => Promise<void>): Promise<void> {
   if (count === 1) return lane();
   await Promise.all(Array.from({ length: count }, lane));
-}
-
-function report(message: Report): void {
-  process.send!(message);
-}
-
-function fail(error: unknown): void {
-  report({ failed: error instanceof Error ? error.message : String(error) });
 }

@@ -2,29 +2,30 @@
 import 'reflect-metadata';
 import { Inject, Injectable, Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
-import { Cacheable, CacheManager, ElastiCacheModule } from 'nestjs-elasticache';
-import type { ElastiCacheModuleOptions } from 'nestjs-elasticache';
-import { ARTICLES } from './articles.js';
+import { Cacheable, CacheableMany, CacheManager, ElastiCacheModule } from 'nestjs-elasticache';
+import type { CacheOptions, ElastiCacheModuleOptions } from 'nestjs-elasticache';
+import { ARTICLES, drawBatches } from './articles.js';
 import type { Article, Subject, World } from './question.js';
 
 const LOAD = Symbol('load');
-
-@Injectable()
-class ArticlesService {
-  constructor(@Inject(LOAD) private readonly load: World['load']) {}
-
-  @Cacheable('articles', { ttl: '1h' })
-  findOne(id: number): Promise<Article> {
-    return this.load(id);
-  }
-}
+const TTL = '1h';
 
 type Options = ElastiCacheModuleOptions | ((world: World) => ElastiCacheModuleOptions);
+type Tags = string[] | ((id: number) => string[]);
+
+/** The options of a cache in Redis alone. */
+export function inRedis(serializer: 'msgpack' | 'json', more: CacheOptions = {}) {
+  return ({ redisUrl }: Pick<World, 'redisUrl'>): ElastiCacheModuleOptions => ({
+    connection: redisUrl,
+    // On a machine with too much to do an answer may take longer than the default 250 ms, and the call is no hit.
+    caches: { articles: { serializer, ...more, timeouts: { store: '10s' } } },
+  });
+}
 
 /** The decorated method. */
-export function decorated(options: Options) {
+export function decorated(options: Options, tags: Tags = []) {
   return async (world: World): Promise<Subject> => {
-    const service = (await start(options, world)).get(ArticlesService);
+    const { service } = await start(options, { ...world, tags });
     return { call: (id) => service.findOne(id) };
   };
 }
@@ -32,20 +33,69 @@ export function decorated(options: Options) {
 /** `get` of the cache that the decorated method has filled. */
 export function programmatic(options: Options) {
   return async (world: World): Promise<Subject> => {
-    const application = await start(options, world);
-    const service = application.get(ArticlesService);
-    const cache = application.get(CacheManager).getCache<number, Article>('articles');
+    const { service, cache } = await start(options, world);
     for (let id = 1; id <= ARTICLES; id++) await service.findOne(id);
     return { call: (id) => cache.get(id) };
   };
 }
 
-async function start(options: Options, world: World) {
-  const settings = typeof options === 'function' ? options(world) : options;
+/** The decorated method for many. */
+export function decoratedMany(options: Options) {
+  return async (world: World): Promise<Subject> => {
+    const [{ service }, idsOf] = [await start(options, world), drawBatches()];
+    return { call: (batch) => service.findMany(idsOf(batch)) };
+  };
+}
+
+/** `getMany` of the cache that the decorated method has filled. */
+export function programmaticMany(options: Options) {
+  return async (world: World): Promise<Subject> => {
+    const [{ service, cache }, idsOf] = [await start(options, world), drawBatches()];
+    for (let id = 1; id <= ARTICLES; id++) await service.findOne(id);
+    return { call: async (batch) => [...(await cache.getMany(idsOf(batch))).values()] };
+  };
+}
+
+/** An application of its own, and what one works with. */
+export async function start(
+  options: Options,
+  world: World & { readonly tags?: Tags },
+): Promise<{ service: Service; manager: CacheManager; cache: ArticleCache }> {
+  const ArticlesService = serviceWith(world.tags ?? []);
   @Module({
-    imports: [ElastiCacheModule.forRoot(settings)],
+    imports: [ElastiCacheModule.forRoot(typeof options === 'function' ? options(world) : options)],
     providers: [ArticlesService, { provide: LOAD, useValue: world.load }],
   })
   class BenchModule {}
-  return NestFactory.createApplicationContext(BenchModule, { logger: ['error'] });
+  const application = await NestFactory.createApplicationContext(BenchModule, {
+    logger: ['error'],
+  });
+  const manager = application.get(CacheManager);
+  return { service: application.get(ArticlesService), manager, cache: cacheOf(manager) };
+}
+
+const cacheOf = (manager: CacheManager) => manager.getCache<number, Article>('articles');
+type ArticleCache = ReturnType<typeof cacheOf>;
+
+interface Service {
+  findOne(id: number): Promise<Article>;
+  findMany(ids: readonly number[]): Promise<Article[]>;
+}
+
+function serviceWith(tags: Tags) {
+  @Injectable()
+  class ArticlesService implements Service {
+    constructor(@Inject(LOAD) private readonly load: World['load']) {}
+
+    @Cacheable('articles', { ttl: TTL, tags })
+    findOne(id: number): Promise<Article> {
+      return this.load(id);
+    }
+
+    @CacheableMany('articles', { ttl: TTL, keys: (ids: readonly number[]) => ids })
+    findMany(ids: readonly number[]): Promise<Article[]> {
+      return Promise.all(ids.map((id) => this.load(id)));
+    }
+  }
+  return ArticlesService;
 }

@@ -3,15 +3,14 @@
  * so that what disturbs the machine disturbs all. A ratio is the floor's time by a contender's in
  * the same round, and the median of those is the result: 0.5 takes twice as long as the floor.
  */
-import { type ChildProcess, fork } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
-import type { Report, Round, RoundRequest } from './contender.process.js';
+import { Child } from './child.js';
+import type { Round, RoundRequest } from './contender.process.js';
 import type { Case, Contender, Question } from './question.js';
 
 const ROUNDS = 15;
 const ROUND_MS = 100;
 /** Not counted: the compiler is at work. */
-const WARM_UP_MS = 400;
+const WARM_UP_MS = 1000;
 
 export interface Result {
   readonly contender: Contender;
@@ -23,7 +22,7 @@ export interface CaseResult {
   readonly rounds: readonly Round[];
 }
 
-/** @throws where a contender brings a wrong value, misses, or is no peer and does not start */
+/** @throws where a contender brings a wrong value, loads too much or too little, or is no peer and does not start */
 export async function measure(
   question: Question,
   { file, redisUrl }: { file: string; redisUrl: string },
@@ -60,48 +59,26 @@ async function measureCase(load: Case, running: readonly ContenderProcess[]): Pr
 class ContenderProcess {
   readonly results: CaseResult[] = [];
   notRunning: string | undefined;
-  private readonly child: ChildProcess;
-  private readonly started: Promise<Report>;
+  private readonly child: Child;
 
   constructor(
     readonly contender: Contender,
     args: string[],
   ) {
-    this.child = fork(fileURLToPath(new URL('./contender.process.js', import.meta.url)), args);
-    this.started = this.answer();
-    this.started.catch(() => undefined); // told when it is waited for
+    this.child = new Child(contender.name, './contender.process.js', args);
   }
 
   async ready(): Promise<void> {
-    const answer = await this.started;
-    if (!('failed' in answer)) return;
-    if (this.contender.peer === undefined) throw this.failure(answer.failed);
-    this.notRunning = answer.failed;
+    this.notRunning = await this.child.ready();
+    if (this.notRunning === undefined || this.contender.peer !== undefined) return;
+    throw new Error(`${this.contender.name}: ${this.notRunning}`);
   }
 
-  async round(request: RoundRequest): Promise<Round> {
-    this.child.send(request);
-    const answer = await this.answer();
-    if ('wall' in answer) return answer;
-    throw this.failure('failed' in answer ? answer.failed : 'it lost count');
+  round(request: RoundRequest): Promise<Round> {
+    return this.child.ask(request);
   }
 
   end(): void {
-    this.child.kill();
-  }
-
-  private answer(): Promise<Report> {
-    return new Promise((resolve, reject) => {
-      const exited = () => reject(this.failure('its process ended'));
-      this.child.once('exit', exited);
-      this.child.once('message', (report) => {
-        this.child.off('exit', exited);
-        resolve(report as Report);
-      });
-    });
-  }
-
-  private failure(problem: string): Error {
-    return new Error(`${this.contender.name}: ${problem}`);
+    this.child.end();
   }
 }

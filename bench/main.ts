@@ -5,7 +5,7 @@ import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
 import { startRedis } from '../test/support/redis.server.js';
 import { measure } from './harness.js';
-import type { Question } from './question.js';
+import type { Experiment, Question } from './question.js';
 import { tableOf } from './table.js';
 
 const SUFFIX = '.bench.js';
@@ -31,19 +31,25 @@ if (values.write) writeFileSync('bench/RESULTS.md', `${introduction()}\n${answer
 
 async function answer(name: string): Promise<string> {
   const file = new URL(name + SUFFIX, import.meta.url).href;
-  const { default: question } = (await import(file)) as { default: Question };
-  const redis = question.needsRedis ? await startRedis() : undefined;
+  const { default: question } = (await import(file)) as { default: Question | Experiment };
+  const redis = 'ask' in question || question.needsRedis ? await startRedis() : undefined;
   try {
-    const results = await measure(question, { file, redisUrl: redis?.url ?? '' });
-    const tables = question.cases.map((load, i) =>
-      [...(load.name === '' ? [] : [`### ${load.name}`, '']), tableOf(results, i), ''].join('\n'),
-    );
-    const text = [`## ${question.title}`, '', ...tables].join('\n');
+    const files = { file, redisUrl: redis?.url ?? '' };
+    const found = 'ask' in question ? await question.ask(files) : await compare(question, files);
+    const text = `## ${question.title}\n\n${found}\n`;
     console.log(text);
     return text;
   } finally {
     await redis?.stop();
   }
+}
+
+async function compare(question: Question, files: { file: string; redisUrl: string }) {
+  const results = await measure(question, files);
+  const tables = question.cases.map(({ name }, i) =>
+    [...(name === '' ? [] : [`### ${name}`, '']), tableOf(results, i)].join('\n'),
+  );
+  return tables.join('\n\n');
 }
 
 function refuse(problem: string): never {

@@ -126,6 +126,7 @@ const memory = (isolation: 'shared' | 'freeze' | 'clone') => ({
 export default {
   title: 'A hit in memory',
   needsRedis: false,
+  calls: 'hits',
   cases: [{ name: '', inFlight: 1, batch: 4096 }],
   contenders: [
     { name: 'async function over a Map', create: overMap },

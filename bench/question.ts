@@ -2,9 +2,18 @@
 export interface Question {
   readonly title: string;
   readonly needsRedis: boolean;
+  /** What the calls are: hits, misses, or hits of a hundred articles each. */
+  readonly calls: 'hits' | 'misses' | 'batches';
   readonly cases: readonly Case[];
   /** The first is the floor: 1.00. */
   readonly contenders: readonly Contender[];
+}
+
+/** A question of another shape, on a Redis of its own. */
+export interface Experiment {
+  readonly title: string;
+  /** Resolves with the answer in Markdown. */
+  ask(files: { file: string; redisUrl: string }): Promise<string>;
 }
 
 /** The same question under another load. */
@@ -25,7 +34,7 @@ export interface Contender {
 
 /** What a contender is given to build its cache on. */
 export interface World {
-  /** The slow method. Once every article was asked for, nobody may call it again. */
+  /** The slow method. Who has an answer may not call it again. */
   readonly load: (id: number) => Promise<Article>;
   /** A database of its own. */
   readonly redisUrl: string;
@@ -33,6 +42,7 @@ export interface World {
 
 /** A cache in front of {@link World.load}. */
 export interface Subject {
+  /** For the article of that id; or, where the calls are batches, for the articles of the batch of that number. */
   call(id: number): Promise<unknown>;
   close?(): Promise<unknown>;
 }

@@ -4,7 +4,7 @@ import type { Contender } from './question.js';
 
 const HEADINGS = ['', 'ratio', 'min–max', 'CPU ratio', 'min–max', 'ns per call', 'CPU ns'];
 
-/** The results of one case as a Markdown table, aligned as Prettier does it. */
+/** The results of one case as a Markdown table. */
 export function tableOf(results: readonly Result[], caseIndex: number): string {
   const floor = caseOf(results[0]!, caseIndex)!;
   const rows = results.map((result) => {
@@ -12,12 +12,7 @@ export function tableOf(results: readonly Result[], caseIndex: number): string {
     const measured = caseOf(result, caseIndex);
     if (measured !== undefined) return [name, ...figures(measured, floor)];
     const { notRunning } = result.outcome as { notRunning: string };
-    const problem = notRunning.split(/\n| imported from /)[0]!;
-    return [
-      name,
-      `does not run on Node ${process.versions.node}: ${problem}`,
-      ...Array(5).fill(''),
-    ];
+    return [name, notRunningOf(notRunning), ...Array(5).fill('')];
   });
   return aligned([HEADINGS, ...rows]);
 }
@@ -37,7 +32,12 @@ function figures({ rounds }: CaseResult, floor: CaseResult): string[] {
   return [...ratios('wall'), ...ratios('cpu'), nanoseconds('wall'), nanoseconds('cpu')];
 }
 
-function nameOf({ name, peer }: Contender): string {
+export function notRunningOf(reason: string): string {
+  const problem = reason.split(/\n| imported from /)[0]!;
+  return `does not run on Node ${process.versions.node}: ${problem}`;
+}
+
+export function nameOf({ name, peer }: Pick<Contender, 'name' | 'peer'>): string {
   if (peer === undefined) return name;
   const manifest = new URL(`../../../node_modules/${peer}/package.json`, import.meta.url);
   const { version } = JSON.parse(readFileSync(manifest, 'utf8')) as { version: string };
@@ -48,12 +48,13 @@ function twoDigits(ratio: number): string {
   return ratio.toFixed(ratio < 0.1 ? 3 : 2);
 }
 
-function median(values: readonly number[]): number {
+export function median(values: readonly number[]): number {
   return values.toSorted((a, b) => a - b)[values.length >> 1]!;
 }
 
-function aligned(rows: readonly (readonly string[])[]): string {
-  const widths = HEADINGS.map((_, column) =>
+/** A Markdown table, its first row the headings, aligned as Prettier does it. */
+export function aligned(rows: readonly (readonly string[])[]): string {
+  const widths = rows[0]!.map((_, column) =>
     Math.max(3, ...rows.map((row) => row[column]!.length)),
   );
   const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`;
