@@ -1,16 +1,8 @@
-/** What lives how long on the server: entries, versions, leases, marks and barriers. */
+/** What lives how long on the server: entries, versions, leases and marks. */
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { type RedisServer, startRedis } from '../support/redis.server.js';
 import { until } from '../support/waiting.js';
-import {
-  type Connected,
-  connect,
-  entryKey,
-  layoutOf,
-  leaseKey,
-  tagEpochKey,
-  tagKey,
-} from './redis.stores.js';
+import { type Connected, connect, entryKey, layoutOf, leaseKey, tagKey } from './redis.stores.js';
 import {
   ask,
   claimOf,
@@ -197,6 +189,17 @@ describe('On the server', () => {
       expect(await valueOf(other, '8')).toBeUndefined();
     });
 
+    it('is renewed by its own load alone', async () => {
+      const { names, store } = two();
+      await loadOf(store, 'lost');
+      await loadOf(store, 'own');
+      const [lost, own] = [leaseKey(names, 'lost'), leaseKey(names, 'own')];
+      await redis('SET', lost, 'ranother', 'PX', '3000');
+      await redis('PEXPIRE', own, '3000');
+      await until('its own is renewed', async () => (await lifeOf(own)) > 3_500);
+      expect(await lifeOf(lost)).toBeLessThanOrEqual(3_000);
+    });
+
     it('leaves a mark where its load was not stored: the next is not worth waiting for', async () => {
       const { names, store, other } = two();
       await store.release(await loadOf(store, '7'), true);
@@ -214,150 +217,6 @@ describe('On the server', () => {
       await fill(store, '7', 'value');
       expect(await valueOf(store, '7')).toBe('value');
       expect(await lifeOf(leaseKey(names, '7'))).toBe(-2);
-    });
-  });
-
-  describe('a barrier', () => {
-    const past = () => Date.now() - 1_000;
-    const future = () => Date.now() + 60_000;
-    const setLease = (key: string, value: string) => redis('SET', key, value, 'PX', '60000');
-
-    it('outlives its writer by half a minute at most', async () => {
-      const { names, store, other } = two();
-      const tag = freshTag();
-      await store.begin(ask('7'), true);
-      await store.guard({ texts: ['8'] });
-      await store.guard({ everything: true, restore: true });
-      await connected.tags().guard([tag]);
-      const keys = [
-        leaseKey(names, '7'),
-        leaseKey(names, '8'),
-        layoutOf(names).version,
-        tagKey(tag),
-        tagEpochKey,
-      ];
-      for (const key of keys) {
-        expect(await lifeOf(key)).toBeGreaterThan(25_000);
-        expect(await lifeOf(key)).toBeLessThanOrEqual(30_000);
-        await redis('PEXPIRE', key, '1');
-        await until('it is gone', async () => (await lifeOf(key)) === -2);
-      }
-      await fill(other, ask('7', tag), 'new');
-      expect(await valueOf(other, ask('7', tag))).toBe('new');
-    });
-
-    it('on tags that cannot be lifted bars their loads, and those of unknown tags, until it ends', async () => {
-      const { store } = two();
-      const tag = freshTag();
-      await fill(store, ask('7', tag));
-      (await connected.tags().guard([tag])).lapse();
-      const keys = [tagKey(tag), tagEpochKey];
-      expect(await claimOf(store, lateAsk('8'))).toEqual({ kind: 'barred' });
-      for (const key of keys) await redis('PEXPIRE', key, '1');
-      await until('they are gone', async () => (await redis('EXISTS', ...keys)) === 0);
-      expect(await valueOf(store, ask('7', tag))).toBeUndefined();
-      await fill(store, ask('7', tag), 'new');
-    });
-
-    it('that cannot be lifted is no longer renewed, and restores nothing', async () => {
-      const { names, store, other } = two();
-      await fill(other, '8', 'old');
-      const guards = [
-        await store.guard({ texts: ['7'] }),
-        await store.guard({ everything: true, restore: true }),
-      ];
-      const renewed = await store.guard({ texts: ['9'] });
-      for (const guard of guards) guard.lapse();
-      const keys = [leaseKey(names, '7'), layoutOf(names).version, leaseKey(names, '9')];
-      for (const key of keys) await redis('PEXPIRE', key, '20000');
-      await until('the other is', async () => (await lifeOf(keys[2]!)) > 25_000);
-      for (const key of keys.slice(0, 2)) expect(await lifeOf(key)).toBeLessThanOrEqual(20_000);
-      for (const key of keys) await redis('PEXPIRE', key, '1');
-      await until('they are gone', async () => (await redis('EXISTS', ...keys)) === 0);
-      expect(await valueOf(other, '8')).toBeUndefined();
-      await renewed.lift();
-    });
-
-    it('is renewed, by its own writer alone', async () => {
-      const { names, store } = two();
-      const lease = await store.begin(ask('7'), true);
-      const guard = await store.guard({ everything: true, restore: true });
-      const keys = [leaseKey(names, '7'), layoutOf(names).version];
-      for (const key of keys) await redis('PEXPIRE', key, '10000');
-      for (const key of keys) {
-        await until('it is renewed', async () => (await lifeOf(key)) > 20_000);
-      }
-      await guard.lift();
-      await store.finish(lease, undefined);
-      expect(await lifeOf(leaseKey(names, '7'))).toBe(-2);
-    });
-
-    it('of which a writer has died holds for the others, and then ends', async () => {
-      const { names, store, other } = two();
-      const key = leaseKey(names, '7');
-      await setLease(key, `b0dead=${past()},living=${future()},`);
-      expect(await claimOf(other, ask('7'))).toEqual({ kind: 'barred' });
-      const lease = await store.begin(ask('7'), true);
-      expect(String(await redis('GET', key))).toMatch(/^b1living=\d+,[\w-]{16}=\d+,$/);
-      expect(await store.finish(lease, writeOf('7', 'mine'))).toBe(false);
-      expect(await claimOf(other, ask('7'))).toEqual({ kind: 'barred' });
-      expect(await valueOf(other, '7')).toBeUndefined();
-    });
-
-    it('of which every writer has died is the next one’s alone', async () => {
-      const { names, store, other } = two();
-      await setLease(leaseKey(names, '7'), `b1dead=${past()},`);
-      const lease = await store.begin(ask('7'), true);
-      expect(await store.finish(lease, writeOf('7', 'mine'))).toBe(true);
-      expect(await valueOf(other, '7')).toBe('mine');
-    });
-
-    it('that was lost keeps its writer from storing, and what was stored meanwhile out', async () => {
-      const { names, store, other } = two();
-      const lease = await store.begin(ask('7'), true);
-      await redis('DEL', leaseKey(names, '7'));
-      await fill(other, '7', 'stored meanwhile');
-      expect(await store.finish(lease, writeOf('7', 'mine'))).toBe(false);
-      expect(await valueOf(other, '7')).toBeUndefined();
-    });
-
-    it('whose writer wakes up over another writer’s takes nothing but its own away', async () => {
-      const { names, store, other } = two();
-      const slept = await store.begin(ask('7'), true);
-      await redis('DEL', leaseKey(names, '7'));
-      const lease = await other.begin(ask('7'), true);
-      expect(await store.finish(slept, writeOf('7', 'slept'))).toBe(false);
-      expect(await claimOf(store, ask('7'))).toEqual({ kind: 'barred' });
-      expect(await other.finish(lease, writeOf('7', 'other'))).toBe(false);
-      expect(await valueOf(store, '7')).toBeUndefined();
-    });
-
-    it('on a version of which a writer has died restores nothing', async () => {
-      const { names, store, other } = two();
-      const key = layoutOf(names).version;
-      await fill(other, '7');
-      const guard = await store.guard({ everything: true, restore: true });
-      const pending = String(await redis('GET', key));
-      await redis('SET', key, `!dead=${past()},${pending.slice(1)}`, 'PX', '60000');
-      await guard.lift();
-      expect(await valueOf(other, '7')).toBeUndefined();
-      await fill(other, '7', 'new');
-    });
-
-    it('on a version that its own writer has outslept restores nothing', async () => {
-      const { names, store, other } = two();
-      const key = layoutOf(names).version;
-      await fill(other, '7');
-      const guard = await store.guard({ everything: true, restore: true });
-      const pending = String(await redis('GET', key));
-      await redis('SET', key, pending.replace(/=\d+,/, `=${past()},`), 'PX', '60000');
-      await guard.lift();
-      expect(await valueOf(other, '7')).toBeUndefined();
-      const second = await store.guard({ everything: true, restore: true });
-      await redis('DEL', key);
-      await fill(other, '7', 'stored without a barrier');
-      await second.lift();
-      expect(await valueOf(other, '7')).toBeUndefined();
     });
   });
 });

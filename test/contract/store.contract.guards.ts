@@ -5,6 +5,7 @@ import type { CacheStore, Guard, Lease } from '../../libs/elasticache/src/store/
 import type { Contract } from './store.subject.js';
 import {
   ask,
+  claimAfter,
   claimOf,
   fill,
   freshTag,
@@ -45,14 +46,17 @@ export function guardsContract({ under, fresh, open }: Contract): void {
       expect(await valueOf(store, '7')).toBe('new');
     });
 
-    it('of several writers holds until the last has left', async () => {
+    it.each([
+      ['first come, first gone', (guards: Guard[]) => guards],
+      ['last come, first gone', (guards: Guard[]) => guards.toReversed()],
+    ])('of several writers holds until the last has left: %s', async (_, order) => {
       const [store, other] = two();
       const guards = [
         await guardOf(store, '7'),
         await guardOf(other, '7'),
         await guardOf(store, '7'),
       ];
-      for (const guard of guards) {
+      for (const guard of order(guards)) {
         expect(await claimOf(store, ask('7'))).toEqual({ kind: 'barred' });
         await guard.lift();
       }
@@ -233,6 +237,16 @@ export function guardsContract({ under, fresh, open }: Contract): void {
       expect(await claimOf(other, ask('7'))).toEqual({ kind: 'barred' });
       await guard.lift();
       expect(await valueOf(other, '7')).toBeUndefined();
+      await fill(other, '7', 'new');
+    });
+
+    it('bars a load that looked before it and claims after it', async () => {
+      const [store, other] = two();
+      const look = await other.look(ask('7')); // nobody has made a version yet
+      const guard = await store.guard({ ...everything, restore: true });
+      expect(await claimAfter(other, ask('7'), look)).toEqual({ kind: 'barred' });
+      expect(await claimOf(other, ask('7'))).toEqual({ kind: 'barred' });
+      await guard.lift();
       await fill(other, '7', 'new');
     });
 

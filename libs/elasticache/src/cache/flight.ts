@@ -31,8 +31,6 @@ export class Flight {
   lease: Lease | undefined;
   /** Its loader runs: it has room. */
   isBegun = false;
-  /** What it stores under in each of the caches it fills. */
-  leases: readonly (Lease | undefined)[] | undefined;
   /** The flights that this one's loader is waiting for. */
   waitsFor: Set<Flight> | undefined;
   /** Told when the last joiner has left. */

@@ -21,8 +21,6 @@ interface Progress {
   replaced: string | undefined;
   changes: number;
   readonly until: number;
-  /** What was found of all targets. */
-  readonly others: readonly Finding[];
 }
 
 /** Claims the lease of the first target until it is won, somebody else has filled it, or it is no use to wait. */
@@ -35,7 +33,7 @@ export async function joinOrLoad(
   const { cache, ask, options } = target;
   const [{ view, claimed }] = findings as [Finding];
   const until = cache.clock.now() + cache.policy.waitMs;
-  const progress: Progress = { view, replaced: undefined, changes: 0, until, others: findings };
+  const progress: Progress = { view, replaced: undefined, changes: 0, until };
   let next = claimed;
   while (progress.view !== undefined && progress.changes < MOST_CHANGES) {
     const flight = next?.flight ?? flightFor(loader, targets.length);
@@ -73,11 +71,7 @@ async function follow(
       return 'again';
     }
     if (known !== undefined) {
-      const isOne = targets.length === 1;
-      const isJoined =
-        isJoinable(known, targets, loader) &&
-        (isOne || (await standsIn(known, targets, progress.others)));
-      if (!isJoined) return 'unstored';
+      if (!isJoinable(known, targets, loader)) return 'unstored';
       // It may have landed meanwhile: then what it stored is looked for.
       if (!known.isOver) return (await joined(target, known, loader)) ?? 'unstored';
     }
@@ -101,25 +95,6 @@ function isJoinable(flight: Flight, targets: readonly Target[], loader: Loader):
   if (!isWanted || !flight.isShared || isWaitingForUs(flight)) return false;
   // What waits for room may wait for that of the load we are part of.
   return flight.isBegun || !targets[0]!.cache.loads.isInside;
-}
-
-/** Whether nothing has invalidated what a load of several caches will fill in the others, either. */
-async function standsIn(
-  flight: Flight,
-  targets: readonly Target[],
-  findings: readonly Finding[],
-): Promise<boolean> {
-  const stands = targets.slice(1).map(async ({ cache, ask, options }, i) => {
-    const [lease, view] = [flight.leases?.[i + 1], findings[i + 1]?.view];
-    if (lease === undefined || view === undefined || !cache.store.isCurrent(lease, view))
-      return false;
-    const attempt = { flight: new Flight(true), token: newToken(), method: options.method };
-    const claim = await cache.claim(ask, view, attempt);
-    attempt.flight.land(undefined);
-    if (claim?.kind === 'won') void cache.writes.release(claim.lease);
-    return claim?.kind === 'held' && claim.token === lease.token;
-  });
-  return (await Promise.all(stands)).every(Boolean);
 }
 
 async function freshOutcome(target: Target, finding: Finding): Promise<Outcome | undefined> {
@@ -180,7 +155,6 @@ export async function loadAndKeep(
   { flight, leases }: { flight: Flight; leases: readonly (Lease | undefined)[] },
 ): Promise<Loaded> {
   const { cache, ask } = targets[0]!;
-  flight.leases = leases;
   try {
     const loaded = await cache.loads.run(ask.text, () =>
       loading(flight, () => loader.load(flight, cache)),

@@ -94,6 +94,14 @@ describe('Comparing in place', () => {
     }
   });
 
+  it('takes the version of a tag for no other tag’s', () => {
+    const tags = tagsOf(['news', 'more']);
+    const { bytes, to } = placed(tags);
+    const versions = tags.map(([, version]) => Buffer.from(version));
+    expect(bearTags(bytes, [FROM, to], { tags: ['news', 'more'], versions })).toBe(true);
+    expect(bearTags(bytes, [FROM, to], { tags: ['news', 'mere'], versions })).toBe(false);
+  });
+
   it('reads nothing beyond the tags', () => {
     const { bytes, to } = placed(tagsOf(['news', 'more']));
     const [[, version] = ['', '']] = readTags(bytes, FROM, to)!;

@@ -99,7 +99,7 @@ describe('A unit of work', () => {
   });
 
   it('that is over has no more to do with the code that runs in it', async () => {
-    const unit = CacheTransaction.begin();
+    const [unit, beside] = [CacheTransaction.begin(), CacheTransaction.begin()];
     await unit.run(async () => {
       await unit.commit();
       expect(CacheTransaction.current()).toBeUndefined();
@@ -107,6 +107,7 @@ describe('A unit of work', () => {
       await CacheTransaction.run(() => enlist(write('next')));
       expect(trail).toEqual(['commit next']);
     });
+    await beside.rollback();
   });
 
   it.each([
