@@ -13,6 +13,8 @@ const INSTALL_MS = 180_000;
 const LOADED = [
   '@nestjs/common',
   '@nestjs/core',
+  'cluster-key-slot',
+  'cockatiel',
   'leven',
   'lru-cache',
   'ms',
@@ -43,7 +45,7 @@ async function runsOn(node: string): Promise<void> {
   expectCached(await app.run({ node }));
   await redis.command('FLUSHALL');
   expectCached(await app.run({ node, env: { REDIS_URL: redis.url } }));
-  expect(await redis.keys()).toEqual(['cache:v1:global:articles:7']);
+  expect(await redis.keys()).toEqual(['cache:v1:global:articles:7', 'cache:~cache:articles']);
 }
 
 describe('a fresh Nest 12 application, ESM', () => {
