@@ -57,14 +57,17 @@ describe('The versions in memory', () => {
     expect(versions.evictedSince(['tag11998', 'never'], versions.now - 1)).toBeUndefined();
   });
 
-  it('forget none that was evicted again', () => {
+  it('forget none that was evicted again since', () => {
     const versions = new MemoryVersions();
+    versions.evict(['again']);
+    const counts: number[] = [];
     for (let i = 0; i < 12_000; i++) {
-      const before = versions.now;
-      versions.evict(i % 100 === 0 ? ['often', `tag${i}`] : [`tag${i}`]);
-      if (i % 100 === 0) expect(versions.evictedSince(['often'], before)).toBe('often');
-      else expect(versions.evictedSince(['often'], before)).toBeUndefined();
+      counts.push(versions.now);
+      versions.evict(i === 5_000 ? ['again'] : [`tag${i}`]);
     }
+    expect(versions.evictedSince(['again'], counts[5_000]!)).toBe('again');
+    expect(versions.evictedSince(['again'], counts[5_001]!)).toBeUndefined();
+    expect(versions.evictedSince(['never'], counts[2_500]!)).toBeUndefined(); // no more than must be
   });
 
   it('take in more tags at once than they remember', () => {
