@@ -8,9 +8,9 @@ import type { Round, RoundRequest } from './contender.process.js';
 import type { Case, Contender, Question } from './question.js';
 
 const ROUNDS = 15;
-const ROUND_MS = 100;
-/** Not counted: the compiler is at work. */
-const WARM_UP_MS = 1000;
+const ROUND_MS = 200;
+/** Not counted: the compiler is at work, for some hundred thousand calls. */
+const WARM_UP_MS = 4000;
 
 export interface Result {
   readonly contender: Contender;

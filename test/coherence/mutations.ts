@@ -48,7 +48,7 @@ export const MUTATIONS: readonly Mutation[] = [
         file: 'store/redis.store.js',
         find: 'const stamped = this.stamps.of(lease, write.entry);',
         replace:
-          'const stamped = this.stamps.of({ ...lease, versions: await this.stamps.current(lease) }, write.entry);',
+          'const stamped = this.stamps.current(lease).then((versions) => this.stamps.of({ ...lease, versions }, write.entry));',
       },
     ],
     consistency: 'default',
@@ -77,7 +77,7 @@ export const MUTATIONS: readonly Mutation[] = [
         find: 'const until = cache.clock.now() + cache.policy.waitMs;',
         replace: `const until = cache.clock.now() + cache.policy.waitMs;
     for (const known of cache.flights.flights.values()) {
-      if (known.isOver || known === claimed?.flight || known.lease?.text !== ask.text) continue;
+      if (known.isOver || known.lease?.text !== ask.text) continue;
       const outcome = isJoinable(known, targets, loader) && await joined(target, known, loader);
       if (outcome) return outcome;
     }`,

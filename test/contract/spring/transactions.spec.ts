@@ -179,6 +179,20 @@ describe.each(tiers)('Transactions, %s', (name) => {
     expect(await articles.getMany([7, 8, 9])).toEqual(new Map([[7, 'old']]));
   });
 
+  it('150: what it loads keeps nobody else from loading and storing it, even after many misses', async () => {
+    const { articles } = await filled();
+    const load = async () => 'loaded';
+    for (let id = 100; id < 150; id++) await articles.getOrLoad(id, load);
+    await CacheTransaction.run(async () => {
+      for (const id of [200, 201]) await articles.getOrLoad(id, load);
+    });
+    for (const id of [200, 201]) {
+      expect(await articles.explain(id)).toMatchObject({ found: 'miss', lease: 'none' });
+      expect(await articles.getOrLoad(id, load)).toBe('loaded');
+      expect(await articles.get(id)).toBe('loaded');
+    }
+  });
+
   it('150: putIfAbsent is immediate', async () => {
     const { articles } = await filled();
     const unit = CacheTransaction.begin();

@@ -46,10 +46,7 @@ export class CacheFacade<K extends Key = Key, V = unknown> implements Cache<K, V
   async getEntry(key: K): Promise<CacheEntry<V> | undefined> {
     const { named } = this;
     const ask = this.askOf(key);
-    const inMemory = named.findInMemory(ask.text);
-    const { entry, freshness } = inMemory
-      ? { entry: inMemory, freshness: 'fresh' as const }
-      : await named.findShared(ask);
+    const { entry, freshness } = await named.find(ask);
     if (entry === undefined) return undefined;
     const stale = freshness === 'stale';
     if (stale) named.recorder.hit(ask.text, named.kind);
@@ -79,14 +76,15 @@ export class CacheFacade<K extends Key = Key, V = unknown> implements Cache<K, V
   async getMany(keys: Iterable<K>): Promise<Map<K, V>> {
     const { named } = this;
     const asked = [...keys];
-    const texts = this.uniqueTexts(asked);
-    const asks = [...texts.keys()].map((text) => ({ text, tags: named.tags }));
+    const { texts, firsts } = this.uniqueTexts(asked);
+    const asks = texts.map((text) => ({ text, tags: named.tags }));
     const findings = await named.findMany(asks);
-    const values = findings.map(({ entry, freshness }, i) => {
-      if (freshness === 'stale') named.recorder.miss(asks[i]!.text, 'expired');
-      return entry && freshness !== 'stale' ? { value: this.valueOf(entry) } : undefined;
-    });
-    return collect(asked, texts, values);
+    const values = new Map<K, V>();
+    for (const [i, { entry, freshness }] of findings.entries()) {
+      if (freshness === 'stale') named.recorder.miss(texts[i]!, 'expired');
+      else if (entry !== undefined) values.set(asked[firsts[i]!]!, this.valueOf(entry));
+    }
+    return values;
   }
 
   async getOrLoadMany(
@@ -96,16 +94,12 @@ export class CacheFacade<K extends Key = Key, V = unknown> implements Cache<K, V
   ): Promise<Map<K, V>> {
     const { named } = this;
     const asked = [...keys];
-    const texts = this.uniqueTexts(asked);
+    const { texts, firsts } = this.uniqueTexts(asked);
     const keep = this.keepOptions(options);
-    const elements = [...texts.keys()].map((text) => ({
-      ask: this.askFor(text, options),
-      options: keep,
-    }));
-    const firsts = [...texts.values()];
+    const elements = texts.map((text) => ({ ask: this.askFor(text, options), options: keep }));
     const batch = { caches: [named], elements, sharing: named.sharingOf(options) };
     const results = await readManyThrough(batch, async (missing) => {
-      const missingKeys = missing.map((i) => asked[firsts[i]!.first]!);
+      const missingKeys = missing.map((i) => asked[firsts[i]!]!);
       const answer = await load(missingKeys, named.closing);
       if (!(answer instanceof Map)) throw this.noMap();
       // By the keys' texts: a loader that makes its keys from rows answers with equal ones, not the same.
@@ -116,7 +110,11 @@ export class CacheFacade<K extends Key = Key, V = unknown> implements Cache<K, V
       });
       return new Map<number, Loaded>(found);
     });
-    return collect(asked, texts, results as ({ value: V } | undefined)[]);
+    const loaded = new Map<K, V>();
+    for (const [i, result] of results.entries()) {
+      if (result !== undefined) loaded.set(asked[firsts[i]!]!, result.value as V);
+    }
+    return loaded;
   }
 
   async put(key: K, value: V | (() => Promise<V> | V), options: PutOptions<V> = {}): Promise<void> {
@@ -172,7 +170,7 @@ export class CacheFacade<K extends Key = Key, V = unknown> implements Cache<K, V
   }
 
   async evict(...keys: K[]): Promise<boolean> {
-    const texts = [...this.uniqueTexts(keys).keys()];
+    const { texts } = this.uniqueTexts(keys);
     return texts.length === 0 || (await evictInUnit(this.named, { texts })) !== undefined;
   }
 
@@ -224,11 +222,12 @@ export class CacheFacade<K extends Key = Key, V = unknown> implements Cache<K, V
   }
 
   /** An expired entry is a miss: nothing loads it anew. */
-  private async getShared(text: string): Promise<V | undefined> {
+  private getShared(text: string): Promise<V | undefined> {
     const { named } = this;
-    const { entry, freshness } = await named.findShared({ text, tags: named.tags });
-    if (freshness === 'stale') named.recorder.miss(text, 'expired');
-    return entry === undefined || freshness === 'stale' ? undefined : this.valueOf(entry);
+    return named.findShared({ text, tags: named.tags }, {}, ({ entry, freshness }) => {
+      if (freshness === 'stale') named.recorder.miss(text, 'expired');
+      return entry === undefined || freshness === 'stale' ? undefined : this.valueOf(entry);
+    });
   }
 
   private askOf(key: K, options: PutOptions<never> = {}): Ask {
@@ -263,31 +262,28 @@ export class CacheFacade<K extends Key = Key, V = unknown> implements Cache<K, V
     return this.named.handOut(entry) as V;
   }
 
-  /** The keys' texts without repetition, each with the place where it was first asked. */
-  private uniqueTexts(keys: readonly K[]): Map<string, { first: number }> {
-    const texts = new Map<string, { first: number }>();
+  /** The keys' texts without repetition, and the place where each was first asked. */
+  private uniqueTexts(keys: readonly K[]): { texts: string[]; firsts: number[] } {
+    const texts: string[] = [];
+    const firsts: number[] = [];
+    // No two of these have one text, and numbers are cheaper to tell apart than texts are.
+    const isUnique = keys.every(isPlain) && new Set(keys).size === keys.length;
+    const seen = isUnique ? undefined : new Set<string>();
     for (const [first, key] of keys.entries()) {
       const text = this.textOf(key);
-      if (!texts.has(text)) texts.set(text, { first });
+      if (seen?.has(text)) continue;
+      seen?.add(text);
+      texts.push(text);
+      firsts.push(first);
     }
-    return texts;
+    return { texts, firsts };
   }
+}
+
+function isPlain(key: Key): boolean {
+  return typeof key === 'number' || typeof key === 'string';
 }
 
 function durationOf<V>(ttl: Duration | ((value: V) => Duration), value: V): Duration {
   return typeof ttl === 'function' ? ttl(value) : ttl;
-}
-
-/** The values by the keys asked, in their order; a key asked twice is there once. */
-function collect<K, V>(
-  asked: readonly K[],
-  texts: ReadonlyMap<string, { first: number }>,
-  found: readonly ({ value: V } | undefined)[],
-): Map<K, V> {
-  const values = new Map<K, V>();
-  for (const [i, { first }] of [...texts.values()].entries()) {
-    const entry = found[i];
-    if (entry !== undefined) values.set(asked[first]!, entry.value);
-  }
-  return values;
 }

@@ -30,10 +30,11 @@ export class CacheWrites {
   /** Stores what came of a load. A failure, one of the application's functions included, is reported. */
   async keep(keep: Keep): Promise<void> {
     const { lease, options } = keep;
+    const { store, maker } = this.parts;
     try {
-      const write = this.parts.maker.make(keep);
-      if (write === undefined) await this.parts.store.release(lease, true);
-      else this.kept(write, await this.parts.store.keep(lease, write));
+      const write = maker.make(keep);
+      if (write === undefined) await store.release(lease, true);
+      else this.kept(write, await store.keep(lease, write));
     } catch (error) {
       this.failed(error, options, lease.text);
       await this.release(lease);

@@ -25,6 +25,8 @@ export interface Seat {
   leave(): void;
 }
 
+function nothing(): void {}
+
 /** One load that several callers of this process wait for. */
 export class Flight {
   /** What it stores under, once its claim was won. */
@@ -34,7 +36,7 @@ export class Flight {
   /** The flights that this one's loader is waiting for. */
   waitsFor: Set<Flight> | undefined;
   /** Told when the last joiner has left. */
-  onDeserted: () => void = () => undefined;
+  onDeserted: () => void = nothing;
   private joiners: Set<Joiner> | undefined;
   private over = false;
   private ended: (() => void)[] | undefined;
@@ -80,22 +82,22 @@ export class Flight {
 
   /** The copies are made here, before whoever ran the load can touch the value. Undefined: nothing to share. */
   land(loaded: Loaded | undefined): void {
-    for (const joiner of this.end()) {
+    this.end((joiner) => {
       const shared = loaded !== undefined && !loaded.unshared;
       joiner.resolve(shared ? { ...loaded, value: joiner.copy(loaded.value) } : undefined);
-    }
+    });
   }
 
   crash(error: unknown): void {
-    for (const joiner of this.end()) joiner.reject(error);
+    this.end((joiner) => joiner.reject(error));
   }
 
-  private end(): Iterable<Joiner> {
-    const { joiners = [], ended = [] } = this;
+  private end(tell: (joiner: Joiner) => void): void {
+    const { joiners, ended } = this;
     this.joiners = this.ended = undefined;
     this.over = true;
-    for (const resolve of ended) resolve();
-    return joiners;
+    ended?.forEach((resolve) => resolve());
+    joiners?.forEach(tell);
   }
 }
 

@@ -17,23 +17,28 @@ import type { Flight } from './flight.js';
 const context = new AsyncLocalStorage<Flight>();
 let running = 0;
 
-/** Runs the load as the flight's, on behalf of the load it is part of. */
-export function loading<T>(flight: Flight, load: () => Promise<T>): Promise<T> {
+/** Runs the load as the flight's, on behalf of the load it is part of; `ended` is told how. */
+export function loading<T>(
+  flight: Flight,
+  load: () => Promise<T>,
+  ended: (failed: boolean) => void = () => undefined,
+): Promise<T> {
   const outer = context.getStore();
   if (outer !== undefined) (outer.waitsFor ??= new Set()).add(flight);
   running++;
   flight.isBegun = true;
-  const end = () => {
+  const end = (failed: boolean) => {
     outer?.waitsFor?.delete(flight);
     if (--running === 0) context.disable();
+    ended(failed);
   };
   return context.run(flight, load).then(
     (loaded) => {
-      end();
+      end(false);
       return loaded;
     },
     (error: unknown) => {
-      end();
+      end(true);
       throw error;
     },
   );

@@ -6,6 +6,8 @@ import type { Deadline } from '../resilience/deadline.js';
 import type { Clock } from '../time/clock.js';
 import type { CachePolicy } from './cache.policy.js';
 import type { CacheRecorder } from './cache.recorder.js';
+import type { Flight } from './flight.js';
+import { loading } from './load.context.js';
 
 export interface LoadRunnerParts {
   readonly policy: CachePolicy;
@@ -42,10 +44,14 @@ export class LoadRunner {
     return this.bulkhead === undefined ? work() : this.inside.exit(work);
   }
 
-  /** @throws CacheTimeoutError (`CACHE_LOADS_FULL`) where there is no room in time */
-  run<T>(text: string, load: () => Promise<T>): Promise<T> {
+  /**
+   * `flight` is the load's, where others may wait for it.
+   *
+   * @throws CacheTimeoutError (`CACHE_LOADS_FULL`) where there is no room in time
+   */
+  run<T>(text: string, load: () => Promise<T>, flight?: Flight): Promise<T> {
     const { bulkhead } = this;
-    if (bulkhead === undefined || this.isInside) return this.timed(text, load);
+    if (bulkhead === undefined || this.isInside) return this.timed(text, load, flight);
     let isLate = false;
     let isBegun = false;
     const begun = () => (isBegun = !isLate);
@@ -53,7 +59,7 @@ export class LoadRunner {
     const room = { isOver: false };
     const loadInside = () =>
       this.inside
-        .run(room, () => this.timed(text, load))
+        .run(room, () => this.timed(text, load, flight))
         .finally(() => {
           room.isOver = true;
         });
@@ -84,16 +90,18 @@ export class LoadRunner {
     return new CacheTimeoutError('CACHE_LOADS_FULL', { where, ...policy.loads! });
   }
 
-  private timed<T>(text: string, load: () => Promise<T>): Promise<T> {
+  private timed<T>(text: string, load: () => Promise<T>, flight?: Flight): Promise<T> {
     const { clock, recorder } = this.parts;
     const start = clock.now();
+    const ended = (failed: boolean) => recorder.loaded(text, clock.now() - start, failed);
+    if (flight !== undefined) return loading(flight, load, ended);
     return load().then(
       (value) => {
-        recorder.loaded(text, clock.now() - start, false);
+        ended(false);
         return value;
       },
       (error: unknown) => {
-        recorder.loaded(text, clock.now() - start, true);
+        ended(true);
         throw error;
       },
     );

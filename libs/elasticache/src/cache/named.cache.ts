@@ -6,7 +6,6 @@ import type { MissReason } from '../events/cache.events.js';
 import type { MemoryTier } from '../memory/memory.tier.js';
 import type { Deadline } from '../resilience/deadline.js';
 import type { Ask, CacheStore, Claim, Lease, Look, View } from '../store/cache.store.js';
-import { newToken } from '../store/token.js';
 import type { Clock } from '../time/clock.js';
 import type { Random } from '../time/jitter.js';
 import { CacheEvictions } from './cache.evictions.js';
@@ -45,18 +44,11 @@ export interface Finding {
   readonly view?: View;
   /** Why there is no entry, as it was counted. */
   readonly miss?: MissReason;
-  /** A claim that travelled with the look. */
-  readonly claimed?: Claimed;
 }
 
-/** A claim for a flight of this process; `claim` undefined where the tier failed. */
-export interface Claimed {
-  readonly flight: Flight;
-  readonly claim: Claim | undefined;
+function same(finding: Finding): Finding {
+  return finding;
 }
-
-/** So many misses in a row make the next one likely. */
-const LIKELY_MISSES = 8;
 
 /** What a call finds that may store nothing: the tier failed, or it is part of a unit of work. */
 const concealed: Finding = { freshness: 'dead' };
@@ -82,7 +74,6 @@ export class NamedCache {
   readonly place: NamedCacheParts['place'];
   /** Keys that are being renewed behind somebody's back. */
   readonly refreshing = new Set<string>();
-  private missesInARow = 0;
   private readonly maker: EntryMaker;
   private readonly memory: MemoryTier;
   /** The tier behind `store`. */
@@ -117,8 +108,8 @@ export class NamedCache {
   }
 
   /** The fresh entry in memory, without a turn of the event loop. Counts a hit, but no miss. */
-  findInMemory(text: string): Entry | undefined {
-    const entry = this.memory.get(text, this.clock.now());
+  findInMemory(text: string, now = this.clock.now()): Entry | undefined {
+    const entry = this.memory.get(text, now);
     if (entry === undefined || this.isConcealed(text, entry)) return undefined;
     this.recorder.hit(text, 'memory');
     return entry;
@@ -127,60 +118,46 @@ export class NamedCache {
   /** What is there for a call that takes expired entries as `freshness` says. Counts a hit or a miss. */
   async find(ask: Ask, options: FindOptions = {}): Promise<Finding> {
     const inMemory = options.freshness === undefined ? this.findInMemory(ask.text) : undefined;
-    return inMemory ? { entry: inMemory, freshness: 'fresh' } : this.findShared(ask, options);
+    return inMemory ? { entry: inMemory, freshness: 'fresh' } : this.findShared(ask, options, same);
   }
 
-  /** The rest of `find`, where {@link findInMemory} was asked before. */
-  findShared(ask: Ask, options: FindOptions = {}): Promise<Finding> {
+  /** The rest of `find`, where {@link findInMemory} was asked before, and what comes of it. */
+  findShared<T>(
+    ask: Ask,
+    options: FindOptions,
+    next: (finding: Finding) => T | Promise<T>,
+  ): Promise<T> {
     return this.store.look(ask).then(
-      (look) => this.judge(ask, look, options),
+      (look) => next(this.judge(ask, look, options)),
       (error: unknown) => {
         this.recorder.failed(error, { operation: 'get', method: options.method, key: ask.text });
-        return concealed;
-      },
-    );
-  }
-
-  /** `findShared` for a call that loads what is missing: where misses are the rule, its claim travels with the look. */
-  findToLoad(ask: Ask, options: FindOptions, flightOf: () => Flight): Promise<Finding> {
-    const { store } = this;
-    if (this.missesInARow < LIKELY_MISSES || store.lookAndClaim === undefined) {
-      return this.findShared(ask, options);
-    }
-    const [flight, token] = [flightOf(), newToken()];
-    this.flights.add(token, flight);
-    return store.lookAndClaim(ask, token).then(
-      ([look, claim]) => {
-        const claimed = { flight, claim: this.known(flight, claim) };
-        return { ...this.judge(ask, look, options), claimed };
-      },
-      (error: unknown) => {
-        this.unclaimed(ask, token, flight);
-        this.recorder.failed(error, { operation: 'get', method: options.method, key: ask.text });
-        return concealed;
+        return next(concealed);
       },
     );
   }
 
   /** `find` for many keys, in one round trip. */
   async findMany(asks: readonly Ask[], options: FindOptions = {}): Promise<Finding[]> {
-    const found = asks.map(({ text }) =>
-      options.freshness === undefined ? this.findInMemory(text) : undefined,
-    );
-    const missing = asks.filter((_, i) => found[i] === undefined);
-    if (missing.length === 0) return found.map((entry) => ({ entry: entry!, freshness: 'fresh' }));
-    let looks: Look[] | undefined;
+    const now = this.clock.now();
+    const findings: Finding[] = [];
+    const missing: Ask[] = [];
+    const places: number[] = [];
+    for (const [i, ask] of asks.entries()) {
+      const entry = options.freshness === undefined ? this.findInMemory(ask.text, now) : undefined;
+      findings.push(entry ? { entry, freshness: 'fresh' } : concealed);
+      if (entry === undefined) places[missing.push(ask) - 1] = i;
+    }
+    if (missing.length === 0) return findings;
     try {
-      looks = await this.store.lookMany(missing);
+      const looks = await this.store.lookMany(missing);
+      const arrived = this.clock.now();
+      for (const [m, look] of looks.entries()) {
+        findings[places[m]!] = this.judge(missing[m]!, look, options, arrived);
+      }
     } catch (error) {
       this.recorder.failed(error, { operation: 'get', method: options.method });
     }
-    const rest = missing
-      .map((ask, i) => (looks ? this.judge(ask, looks[i]!, options) : concealed))
-      .values();
-    return found.map((entry) =>
-      entry ? { entry, freshness: 'fresh' } : (rest.next().value as Finding),
-    );
+    return findings;
   }
 
   /** Looks once more for a call that waited: nothing is counted. */
@@ -202,26 +179,20 @@ export class NamedCache {
     const { flight, token, replaced, method } = attempt;
     this.flights.add(token, flight);
     return this.store.claim(ask, view, { token, replaced }).then(
-      (claim) => this.known(flight, claim),
+      (claim) => {
+        if (claim.kind === 'won') flight.lease = claim.lease;
+        else flight.land(undefined); // nobody can have joined what has no lease
+        return claim;
+      },
       (error: unknown) => {
-        this.unclaimed(ask, token, flight);
+        flight.land(undefined);
+        // It may have been won all the same: nobody should wait for it.
+        void this.writes.release(unsure(ask, token));
         // A claim is a step of storing.
         this.recorder.failed(error, { operation: 'put', method, key: ask.text });
         return undefined;
       },
     );
-  }
-
-  private known(flight: Flight, claim: Claim): Claim {
-    if (claim.kind === 'won') flight.lease = claim.lease;
-    else flight.land(undefined); // nobody can have joined what has no lease
-    return claim;
-  }
-
-  /** It may have been won all the same: nobody should wait for it. */
-  private unclaimed(ask: Ask, token: string, flight: Flight): void {
-    flight.land(undefined);
-    void this.writes.release(unsure(ask, token));
   }
 
   /** Waits for another's load, within bounds; undefined where that is over, or there is no value to share. */
@@ -265,8 +236,12 @@ export class NamedCache {
     return this.maker.refuses(value);
   }
 
-  freshnessOf(entry: Entry, { freshness = this.policy.freshness }: FindOptions): Freshness {
-    return freshnessOf(entry, freshness, this.clock.now());
+  freshnessOf(
+    entry: Entry,
+    { freshness = this.policy.freshness }: FindOptions,
+    now = this.clock.now(),
+  ): Freshness {
+    return freshnessOf(entry, freshness, now);
   }
 
   servedStale(text: string): void {
@@ -274,7 +249,12 @@ export class NamedCache {
   }
 
   /** Counts the hit, miss or failure that a look is. */
-  private judge({ text }: Ask, { entry, view, miss, error }: Look, options: FindOptions): Finding {
+  private judge(
+    { text }: Ask,
+    { entry, view, miss, error }: Look,
+    options: FindOptions,
+    now = this.clock.now(),
+  ): Finding {
     if (error !== undefined) {
       this.recorder.failed(error, { operation: 'get', method: options.method, key: text });
       return { freshness: 'dead', view };
@@ -287,16 +267,14 @@ export class NamedCache {
         options,
       );
     if (entry === undefined) return this.missed(text, miss!, view);
-    const freshness = this.freshnessOf(entry, options);
+    const freshness = this.freshnessOf(entry, options, now);
     if (freshness === 'dead') return this.missed(text, 'expired', view);
     if (freshness === 'stale') return { entry, freshness, view };
-    this.missesInARow = 0;
     this.recorder.hit(text, this.kind);
     return { entry, freshness, view };
   }
 
   private missed(text: string, miss: MissReason, view: View): Finding {
-    this.missesInARow++;
     this.recorder.miss(text, miss);
     return { freshness: 'dead', view, miss };
   }

@@ -2,17 +2,12 @@ import { CacheTransaction } from '../coherence/cache.transaction.js';
 import type { Claim, Lease, View } from '../store/cache.store.js';
 import { newToken } from '../store/token.js';
 import { Flight, type Loaded } from './flight.js';
-import { isWaitingForUs, loading, waiting } from './load.context.js';
+import { isWaitingForUs, waiting } from './load.context.js';
 import type { Finding } from './named.cache.js';
 import { delivered, handedOut, type Loader, type Outcome, type Target } from './read.target.js';
 
 /** Times that something else was found than before, after which a load goes unstored. */
 const MOST_CHANGES = 5;
-
-/** The flight of a call's own load. */
-export function flightFor({ certain, sharing }: Loader, fills = 1): Flight {
-  return new Flight(certain, fills, sharing !== false);
-}
 
 /** Where a call stands on its way to a lease. */
 interface Progress {
@@ -31,16 +26,14 @@ export async function joinOrLoad(
 ): Promise<Outcome> {
   const [target] = targets as [Target];
   const { cache, ask, options } = target;
-  const [{ view, claimed }] = findings as [Finding];
+  const [{ view }] = findings as [Finding];
   const until = cache.clock.now() + cache.policy.waitMs;
   const progress: Progress = { view, replaced: undefined, changes: 0, until };
-  let next = claimed;
   while (progress.view !== undefined && progress.changes < MOST_CHANGES) {
-    const flight = next?.flight ?? flightFor(loader, targets.length);
+    const flight = new Flight(loader.certain, targets.length, loader.sharing !== false);
     const { replaced } = progress;
     const attempt = { flight, token: newToken(), replaced, method: options.method };
-    const claim = next ? next.claim : await cache.claim(ask, progress.view, attempt);
-    next = undefined;
+    const claim = await cache.claim(ask, progress.view, attempt);
     if (claim === undefined || claim.kind === 'barred') break;
     if (claim.kind === 'won') {
       const first = claim.lease;
@@ -156,9 +149,7 @@ export async function loadAndKeep(
 ): Promise<Loaded> {
   const { cache, ask } = targets[0]!;
   try {
-    const loaded = await cache.loads.run(ask.text, () =>
-      loading(flight, () => loader.load(flight, cache)),
-    );
+    const loaded = await cache.loads.run(ask.text, () => loader.load(flight, cache), flight);
     await keepAll(targets, leases, loaded);
     flight.land(loaded);
     return loaded;
@@ -172,19 +163,18 @@ export async function loadAndKeep(
   }
 }
 
-async function keepAll(
+function keepAll(
   targets: readonly Target[],
   leases: readonly (Lease | undefined)[],
   loaded: Loaded,
-): Promise<void> {
-  const keeps = targets.map(async ({ cache, ask, options }, i) => {
-    const lease = leases[i];
-    if (lease !== undefined) await cache.writes.keep({ ask, options, lease, loaded });
+): Promise<void> | undefined {
+  const keep = ({ cache, ask, options }: Target, lease: Lease | undefined) =>
+    lease && cache.writes.keep({ ask, options, lease, loaded });
+  if (targets.length === 1) return keep(targets[0]!, leases[0]);
+  const keeps = targets.map(async (target, i) => keep(target, leases[i]));
+  return Promise.allSettled(keeps).then((outcomes) => {
+    for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
   });
-  if (keeps.length === 1) return keeps[0];
-  for (const outcome of await Promise.allSettled(keeps)) {
-    if (outcome.status === 'rejected') throw outcome.reason;
-  }
 }
 
 /** Nothing may be stored; the load may still be shared with those who began to wait before it began. */

@@ -12,7 +12,7 @@ export interface Target {
   readonly ask: Ask;
   readonly options: KeepOptions;
   /** Makes of a found value what the caller expects, now or later. What it cannot be made of is a miss. */
-  readonly revive?: Revive;
+  readonly revive?: Revive | undefined;
 }
 
 export type Revive = (value: unknown) => unknown;
@@ -54,6 +54,16 @@ export async function delivered(
     cache.recorder.failed(error, { operation: 'get', method: options.method, key: ask.text });
     return undefined;
   }
+}
+
+/** {@link taken} for the hit that most looks are: nothing about it has to be waited for. */
+export function hitAtOnce(
+  { cache, revive }: Pick<Target, 'cache' | 'revive'>,
+  { entry, freshness }: Finding,
+): Outcome | undefined {
+  if (entry === undefined || freshness !== 'fresh' || revive !== undefined) return undefined;
+  const value = cache.handOut(entry);
+  return entry.emissions ? { value, emissions: true, own: false } : { value, own: false };
 }
 
 /** The hit that was found, or what a load has to start from. */

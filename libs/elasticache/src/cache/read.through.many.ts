@@ -3,11 +3,12 @@ import { newToken } from '../store/token.js';
 import type { SingleFlight } from './cache.policy.js';
 import type { KeepOptions } from './entry.maker.js';
 import { Flight, type Loaded, type Seat } from './flight.js';
-import { isWaitingForUs, loading, waiting } from './load.context.js';
+import { isWaitingForUs, waiting } from './load.context.js';
 import type { Finding, NamedCache } from './named.cache.js';
 import { outsideOfCalls, staleOutcome } from './read.stale.js';
 import {
   delivered,
+  hitAtOnce,
   type Outcome,
   reportLoad,
   type Revive,
@@ -28,7 +29,7 @@ export interface Batch {
   /** Who shares the loads of its keys. */
   readonly sharing: SingleFlight;
   /** As of a single read's target. */
-  readonly revive?: Revive;
+  readonly revive?: Revive | undefined;
 }
 
 /** Loads the missing of a batch, given by their index; what has no value is absent from the answer. `isReload`: behind the caller's back. */
@@ -56,7 +57,7 @@ export async function readManyThrough(batch: Batch, load: LoadMany): Promise<Res
   const [cache] = batch.caches;
   if (cache === undefined) return results;
   if (due.length > 0) refreshMany(batch, due, { findings, load });
-  const missing = results.flatMap((result, i) => (result === undefined ? [i] : []));
+  const missing = missingOf(results);
   if (missing.length === 0) return results;
   try {
     await loadOrAwait(batch, { missing, findings, results, load });
@@ -65,6 +66,12 @@ export async function readManyThrough(batch: Batch, load: LoadMany): Promise<Res
     reportLoad(targetOf(batch, cache, missing[0]!), error);
   }
   return results;
+}
+
+function missingOf(results: Results): number[] {
+  const missing: number[] = [];
+  for (const [i, result] of results.entries()) if (result === undefined) missing.push(i);
+  return missing;
 }
 
 interface Missing {
@@ -136,15 +143,20 @@ function refreshMany(
 
 /** Fills in the hits; answers with what the first cache has of each element, and which of its hits are to be renewed. */
 async function lookUpMany(batch: Batch, results: Results) {
+  const { revive } = batch;
   const findings: (Finding | undefined)[] = results.map(() => undefined);
   const due: number[] = [];
   for (const [c, cache] of batch.caches.entries()) {
-    const missing = results.flatMap((result, i) => (result === undefined ? [i] : []));
+    const missing = missingOf(results);
     if (missing.length === 0) break;
     const asks = missing.map((i) => batch.elements[i]!.ask);
     const found = await cache.findMany(asks, batch.elements[missing[0]!]!.options);
+    const site = { cache, revive };
     for (const [m, i] of missing.entries()) {
-      const { outcome, left } = await taken(targetOf(batch, cache, i), found[m]!);
+      const finding = found[m]!;
+      results[i] = hitAtOnce(site, finding);
+      if (results[i] !== undefined) continue;
+      const { outcome, left } = await taken(targetOf(batch, cache, i), finding);
       results[i] = outcome;
       if (c > 0) continue;
       findings[i] = left;
@@ -292,7 +304,7 @@ async function loadMissing(
   try {
     leases = await leasesOf(batch, missing, shares);
     const first = batch.elements[missing[0]!]!.ask.text;
-    const loaded = await cache.loads.run(first, () => loading(whole, () => load(missing)));
+    const loaded = await cache.loads.run(first, () => load(missing), whole);
     await Promise.all(
       batch.caches.map((own, c) => {
         const held = leases[c]!;
@@ -348,5 +360,5 @@ function leasesOf(
 }
 
 function targetOf({ elements, revive }: Batch, cache: NamedCache, i: number): Target {
-  return { ...elements[i]!, cache, ...(revive && { revive }) };
+  return { ...elements[i]!, cache, revive };
 }

@@ -1,15 +1,11 @@
 import { CacheTransaction } from '../coherence/cache.transaction.js';
-import type { FreshnessPolicy } from '../entry/freshness.js';
-import { isSameFreshness } from '../entry/freshness.js';
-import type { SingleFlight } from './cache.policy.js';
-import { Flight } from './flight.js';
+import { Gathering } from './gathering.js';
 import { isLoading } from './load.context.js';
 import type { Finding } from './named.cache.js';
-import { flightFor, joinOrLoad } from './read.load.js';
+import { joinOrLoad } from './read.load.js';
 import { refresh, staleOutcome } from './read.stale.js';
 import {
-  delivered,
-  isHit,
+  hitAtOnce,
   type Loader,
   type Outcome,
   reportLoad,
@@ -21,17 +17,6 @@ import {
 interface Found {
   readonly outcome?: Outcome;
   readonly findings: readonly Finding[];
-}
-
-/** A call whose look is not sent yet: who comes for the same key takes part in it. */
-interface Gathering {
-  readonly text: string;
-  /** Made by the first who joins. */
-  flight: Flight | undefined;
-  /** What its look brought. */
-  finding: Finding | undefined;
-  readonly freshness: FreshnessPolicy | undefined;
-  readonly sharing: SingleFlight;
 }
 
 /**
@@ -48,21 +33,21 @@ async function readAny(targets: readonly Target[], loader: Loader): Promise<Outc
   return outcome ?? loadOrServeStale(targets, findings, loader);
 }
 
-/**
- * {@link readThrough} for one target. Calls for one key whose look is not sent yet are one call: a
- * thousand of them cost one look and one claim. Not those within a load, which could wait for
- * themselves, nor those within a unit of work, which see other things.
- */
+/** {@link readThrough} for one target. */
 export function readOne(target: Target, loader: Loader): Promise<Outcome> {
   const { cache, ask, options } = target;
   const inMemory = options.freshness === undefined ? cache.findInMemory(ask.text) : undefined;
   if (inMemory !== undefined) {
-    return readFrom(target, { entry: inMemory, freshness: 'fresh' }, loader);
+    return readFound(target, { entry: inMemory, freshness: 'fresh' }, loader);
   }
   return readShared(target, loader);
 }
 
-/** The rest of {@link readOne}, where memory was asked before. */
+/**
+ * The rest of {@link readOne}, where memory was asked before. Calls for one key whose look is not
+ * sent yet are one call. Not those within a load, which could wait for themselves, nor those within
+ * a unit of work, which see other things.
+ */
 export function readShared(target: Target, loader: Loader): Promise<Outcome> {
   const { cache, ask, options } = target;
   const { unsent } = cache.store;
@@ -72,71 +57,32 @@ export function readShared(target: Target, loader: Loader): Promise<Outcome> {
     return readAlone(target, loader);
   }
   const { text } = ask;
-  const known = unsent.note?.text === text ? (unsent.note as Gathering) : undefined;
   const { freshness } = options;
-  const { sharing } = loader;
-  if (known !== undefined) {
-    const isAlike = known.sharing === sharing && isSameFreshness(known.freshness, freshness);
-    return isAlike ? takePart(known, target, loader) : readAlone(target, loader);
+  const known = unsent.note?.text === text ? (unsent.note as Gathering) : undefined;
+  if (known === undefined) {
+    const gathering = new Gathering(text, freshness, loader.sharing);
+    gathering.outcome = readAlone(target, loader, gathering);
+    unsent.note = gathering;
+    return gathering.outcome;
   }
-  const gathering: Gathering = {
-    text,
-    flight: undefined,
-    finding: undefined,
-    freshness,
-    sharing,
-  };
-  const finding = cache.findToLoad(ask, options, () => flightFor(loader));
-  unsent.note = gathering;
-  return lead(gathering, target, { finding, loader });
+  const alone = () => readAlone(target, loader);
+  return known.isOpenTo(freshness, loader.sharing) ? known.follow(target, alone) : alone();
 }
 
-async function readAlone(target: Target, loader: Loader): Promise<Outcome> {
-  const { cache, ask, options } = target;
-  const finding = await cache.findToLoad(ask, options, () => flightFor(loader));
-  return readFrom(target, finding, loader);
-}
-
-async function lead(
-  gathering: Gathering,
-  target: Target,
-  { finding, loader }: { finding: Promise<Finding>; loader: Loader },
-): Promise<Outcome> {
-  try {
-    gathering.finding = await finding;
-    const outcome = await readFrom(target, gathering.finding, loader);
-    gathering.flight?.land(outcome);
-    return outcome;
-  } catch (error) {
-    gathering.flight?.crash(error);
-    throw error;
-  }
-}
-
-/** What the call that this one takes part in brings, counted as if it had been its own. */
-async function takePart(gathering: Gathering, target: Target, loader: Loader): Promise<Outcome> {
-  const { cache } = target;
-  gathering.flight ??= new Flight(true);
-  const seat = gathering.flight.join((value) => cache.copyForJoiner(value));
-  const loaded = await cache.patiently(seat).finally(() => countPart(target, gathering.finding));
-  const outcome = loaded && (await delivered(target, loaded));
-  if (outcome?.stale) cache.servedStale(target.ask.text);
-  return outcome ?? readAlone(target, loader);
-}
-
-function countPart({ cache, ask, ...target }: Target, finding: Finding | undefined): void {
-  const { recorder } = cache;
-  if (finding === undefined) return;
-  const isServed = isHit({ cache, ask, ...target }, finding);
-  if (isServed && finding.freshness !== 'stale') recorder.hit(ask.text, cache.kind);
-  if (isServed) return;
-  if (finding.miss !== undefined) recorder.miss(ask.text, finding.miss);
-  recorder.coalesced(ask.text);
+function readAlone(target: Target, loader: Loader, led?: Gathering): Promise<Outcome> {
+  return target.cache.findShared(target.ask, target.options, (finding) => {
+    if (led !== undefined) led.finding = finding;
+    return hitAtOnce(target, finding) ?? readFrom(target, finding, loader);
+  });
 }
 
 /** The part of the read path that comes after the look. */
-async function readFrom(target: Target, finding: Finding, loader: Loader): Promise<Outcome> {
+function readFrom(target: Target, finding: Finding, loader: Loader): Promise<Outcome> {
   if (finding.entry === undefined) return joinOrLoad([target], [finding], loader);
+  return readFound(target, finding, loader);
+}
+
+async function readFound(target: Target, finding: Finding, loader: Loader): Promise<Outcome> {
   const { outcome, left } = await taken(target, finding);
   if (outcome === undefined) return loadOrServeStale([target], [left], loader);
   if (left.freshness !== 'fresh') refresh(target, left, loader);

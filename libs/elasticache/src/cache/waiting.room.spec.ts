@@ -49,7 +49,7 @@ describe('The waiting room', () => {
     async (random) => {
       const looks = await looksWithin(open(random), LOAD_MS);
       expect(looks.length).toBeGreaterThan(25);
-      expect(looks.length).toBeLessThan(60);
+      expect(looks.length).toBeLessThan(90);
     },
   );
 
@@ -57,7 +57,7 @@ describe('The waiting room', () => {
     const looks = await looksWithin(open(random), 2 * LOAD_MS);
     for (const [i, look] of looks.entries()) {
       const before = looks[i - 1] ?? 0;
-      expect(look - before).toBeLessThanOrEqual(Math.max(0.16 * before + 1, 3));
+      expect(look - before).toBeLessThanOrEqual(Math.max(0.11 * before + 1, 3));
       expect(look - before).toBeLessThanOrEqual(100);
     }
   });

@@ -4,7 +4,7 @@ import type { Clock } from '../time/clock.js';
 import type { Random } from '../time/jitter.js';
 
 /** The next look comes after this share of the time waited so far: late by no more than that. */
-const SHARE = 0.15;
+const SHARE = 0.1;
 const SOONEST_MS = 2;
 const LATEST_MS = 100;
 /** Foreign loads whose beginning is remembered; a forgotten one is looked after more often. */
@@ -12,7 +12,7 @@ const MOST_REMEMBERED = 1_000;
 
 /**
  * Waits for the loads of other processes. All calls of this process that wait for one key look
- * again together, ever more seldom: a second's load is asked after some thirty times, by one
+ * again together, ever more seldom: a second's load is asked after some fifty times, by one
  * question a process.
  */
 export class WaitingRoom {

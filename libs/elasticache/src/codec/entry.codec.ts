@@ -3,6 +3,7 @@ import {
   bearTags,
   type EntryVersions,
   readTags,
+  standsAt,
   tagsBytes,
   TOKEN_BYTES,
 } from './entry.versions.js';
@@ -76,17 +77,16 @@ export interface EntryCodecOptions {
 export interface Envelope {
   readonly serializerId: number;
   readonly algorithm: CompressionAlgorithm | undefined;
-  readonly entry: Omit<Entry, 'value'>;
+  readonly createdAt: number;
+  readonly expiresAt: number;
+  readonly emissions: boolean;
   readonly bytes: Buffer;
   readonly payloadAt: number;
 }
 
 /** Whether the entry bears this version of the cache. Compared in place: nothing is made of it for a hit. */
 export function bearsVersion({ bytes }: Envelope, version: Buffer | null): boolean {
-  return (
-    version?.length === TOKEN_BYTES &&
-    version.compare(bytes, CACHE_VERSION_AT, TAGS_LENGTH_AT) === 0
-  );
+  return version?.length === TOKEN_BYTES && standsAt(bytes, CACHE_VERSION_AT, version);
 }
 
 /** What goes into an envelope beside the payload. */
@@ -123,15 +123,9 @@ export class EntryCodec {
    * @throws CacheSerializationError (`CACHE_UNDECODABLE`), at once or by rejection.
    */
   decode(envelope: Envelope, tags: readonly string[], where: string): Entry | Promise<Entry> {
-    const { entry } = envelope;
-    const tagged = tags.length === 0 ? envelope : { ...envelope, entry: { ...entry, tags } };
-    return this.decodeTagged(tagged, where);
-  }
-
-  private decodeTagged(envelope: Envelope, where: string): Entry | Promise<Entry> {
     return envelope.algorithm === undefined
-      ? this.read(envelope, payloadOf(envelope), where)
-      : this.readCompressed(envelope, where);
+      ? this.read(envelope, tags, { payload: payloadOf(envelope), where })
+      : this.readCompressed(envelope, tags, where);
   }
 
   private serialize(value: unknown, where: string): Uint8Array {
@@ -201,16 +195,15 @@ export class EntryCodec {
     const payloadAt = HEADER_BYTES + bytes.readUInt32BE(TAGS_LENGTH_AT);
     if (payloadAt > bytes.length) throw undecodable(where, 'the tags are damaged');
     const emissions = (flags & EMISSIONS) !== 0;
-    return {
-      serializerId,
-      algorithm: algorithms[compression],
-      entry: emissions ? { createdAt, expiresAt, emissions } : { createdAt, expiresAt },
-      bytes,
-      payloadAt,
-    };
+    const algorithm = algorithms[compression];
+    return { serializerId, algorithm, createdAt, expiresAt, emissions, bytes, payloadAt };
   }
 
-  private read({ serializerId, entry }: Envelope, payload: Uint8Array, where: string): Entry {
+  private read(
+    { serializerId, createdAt, expiresAt, emissions }: Envelope,
+    tags: readonly string[],
+    { payload, where }: { payload: Uint8Array; where: string },
+  ): Entry {
     let value: unknown;
     try {
       value = this.serializers.get(serializerId)!.deserialize(payload);
@@ -218,19 +211,30 @@ export class EntryCodec {
       const shown = serializerId === CUSTOM ? cause : undefined;
       throw undecodable(where, 'the payload is damaged', shown);
     }
-    if (entry.emissions && !Array.isArray(value)) {
+    if (!emissions && tags.length === 0) return { value, createdAt, expiresAt };
+    if (emissions && !Array.isArray(value)) {
       throw undecodable(where, 'the emissions are not a list');
     }
-    return { value, ...entry };
+    return {
+      value,
+      createdAt,
+      expiresAt,
+      ...(emissions && { emissions }),
+      ...(tags.length > 0 && { tags }),
+    };
   }
 
-  private async readCompressed(envelope: Envelope, where: string): Promise<Entry> {
-    const unpacked = await decompress(envelope.algorithm!, payloadOf(envelope)).catch(
+  private async readCompressed(
+    envelope: Envelope,
+    tags: readonly string[],
+    where: string,
+  ): Promise<Entry> {
+    const payload = await decompress(envelope.algorithm!, payloadOf(envelope)).catch(
       (cause: unknown) => {
         throw undecodable(where, 'the payload could not be decompressed', cause);
       },
     );
-    return this.read(envelope, unpacked, where);
+    return this.read(envelope, tags, { payload, where });
   }
 }
 

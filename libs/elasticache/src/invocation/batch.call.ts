@@ -9,12 +9,19 @@ import { pendingEvicts, settle } from './write.operations.js';
 
 /** What a batch asks, sorted out. */
 interface Sorted {
-  /** The elements that are looked up, each key once, with its text and the call as its options see it. */
-  readonly cached: Map<string, { readonly element: unknown; readonly call: Call }>;
+  /** The elements that are looked up, each key once. */
+  readonly cached: Cached[];
   /** The elements that the condition leaves uncached. */
   readonly uncached: unknown[];
-  /** Where each asked element's result is: under its text, or at its place among the uncached. */
-  readonly places: (string | number)[];
+  /** Where each asked element's result is: at that place of those looked up, or, counted from -1 down, of the uncached. */
+  readonly places: number[];
+}
+
+/** An element with its key, and the call as its options see it. */
+interface Cached {
+  readonly text: string;
+  readonly element: unknown;
+  readonly call: Call;
 }
 
 /** One call of a `@CacheableMany` method: the method runs with what is missing, and not at all if nothing is. */
@@ -52,21 +59,23 @@ async function readBatch(
 ): Promise<unknown[]> {
   const { cached, uncached, places } = sorted;
   const caches = step.caches(call);
-  const asked = [...cached.values()];
-  const elements = [...cached].map(([text, own]) => {
+  const [cache] = caches;
+  const elements = cached.map((own) => {
     const options = step.keepOptions(own.call);
-    const [cache] = caches;
-    const ask = cache ? step.ask(own.call, text, cache) : { text, tags: [] };
-    return { ask, options: cache ? step.keepOptionsIn(cache, options) : options };
+    if (cache === undefined) return { ask: { text: own.text, tags: [] }, options };
+    return {
+      ask: step.ask(own.call, own.text, cache),
+      options: step.keepOptionsIn(cache, options),
+    };
   });
   const sharing = caches
     .map((cache) => cache.sharingOf(step.options))
     .reduce(narrower, 'distributed');
   let rest: unknown[] | undefined;
   const { revive } = plan.reviver;
-  const batch = { caches, elements, sharing, ...(revive && { revive }) };
+  const batch = { caches, elements, sharing, revive };
   const read = await readManyThrough(batch, async (missing, isReload) => {
-    const missed = missing.map((i) => asked[i]!.element);
+    const missed = missing.map((i) => cached[i]!.element);
     const isFirst = !isReload && rest === undefined;
     const results = isReload
       ? await runBatch(plan, call, missed)
@@ -75,13 +84,11 @@ async function readBatch(
     return new Map<number, Loaded>(missing.map((i, m) => [i, { value: results[m] }]));
   });
   if (rest === undefined && uncached.length > 0) rest = await run(uncached);
-  const byText = new Map(
-    elements.map(({ ask: { text } }, i) => {
-      const result = read[i];
-      return [text, result ? result.value : null];
-    }),
-  );
-  return places.map((place) => (typeof place === 'string' ? byText.get(place) : rest?.[place]));
+  return places.map((place) => {
+    if (place < 0) return rest?.[-1 - place];
+    const result = read[place];
+    return result === undefined ? null : result.value;
+  });
 }
 
 function sort(step: Step<'many'>, call: Call): Sorted {
@@ -90,18 +97,23 @@ function sort(step: Step<'many'>, call: Call): Sorted {
     const problem = 'needs the batch as the first argument, an array';
     throw new CacheError('CACHE_OPTION_VALUE', { where: step.where, option: 'keys', problem });
   }
-  const sorted: Sorted = { cached: new Map(), uncached: [], places: [] };
+  const sorted: Sorted = { cached: [], uncached: [], places: [] };
+  const { cached, uncached, places } = sorted;
+  const known = new Map<string, number>();
   const calls = batch.map((element: unknown) => ({ self: call.self, args: [element, ...others] }));
   const texts = step.texts(call, calls);
   for (const [i, element] of batch.entries()) {
-    const own = calls[i]!;
+    const [own, text] = [calls[i]!, texts[i]!];
     if (step.applies(own)) {
-      const text = texts[i]!;
-      if (!sorted.cached.has(text)) sorted.cached.set(text, { element, call: own });
-      sorted.places.push(text);
+      let place = known.get(text);
+      if (place === undefined) {
+        place = cached.push({ text, element, call: own }) - 1;
+        known.set(text, place);
+      }
+      places.push(place);
     } else {
-      sorted.places.push(sorted.uncached.push(element) - 1);
-      for (const cache of step.caches(own)) cache.recorder.passedBy(() => texts[i]!);
+      places.push(-uncached.push(element));
+      for (const cache of step.caches(own)) cache.recorder.passedBy(() => text);
     }
   }
   return sorted;

@@ -3,6 +3,7 @@ import { isObservable } from 'rxjs';
 import type { SingleFlight } from '../cache/cache.policy.js';
 import type { Loaded } from '../cache/flight.js';
 import type { NamedCache } from '../cache/named.cache.js';
+import type { Outcome } from '../cache/read.target.js';
 import { readShared } from '../cache/read.through.js';
 import { CacheConfigurationError } from '../errors/cache.errors.js';
 import { batchCall } from './batch.call.js';
@@ -51,15 +52,14 @@ export class CachingInvoker implements CacheInvoker {
 
   /** A hit in memory is answered in this turn, without a promise of our own in between. */
   private simpleCall(plan: MethodPlan, { step, cache, sharing }: SimplePlan, call: Call): unknown {
-    let text: string;
     try {
-      text = step.text(call)!;
+      const text = step.text(call)!;
       const entry = cache.findInMemory(text);
       if (entry !== undefined) return Promise.resolve(cache.handOut(entry));
+      return missInMemory(plan, { step, cache, sharing }, { call, text });
     } catch (error) {
       return Promise.reject(error as Error);
     }
-    return missInMemory(plan, { step, cache, sharing }, { call, text });
   }
 
   private async promiseCall(plan: MethodPlan, call: Call): Promise<unknown> {
@@ -88,7 +88,7 @@ export const disabledInvoker: CacheInvoker = {
 };
 
 /** Apart from the hit, which would otherwise pay for what the closures in here hold. */
-async function missInMemory(
+function missInMemory(
   plan: MethodPlan,
   { step, cache, sharing }: SimplePlan,
   { call, text }: { call: Call; text: string },
@@ -96,7 +96,11 @@ async function missInMemory(
   const options = step.keepOptions(call);
   const ask = step.ask(call, text, cache);
   const loader = { load: () => proceed(plan, call), sharing, certain: true };
-  return (await readShared({ cache, ask, options }, loader)).value;
+  return readShared({ cache, ask, options }, loader).then(valueOf);
+}
+
+function valueOf({ value }: Outcome): unknown {
+  return value;
 }
 
 function simplePlan(plan: MethodPlan): SimplePlan | undefined {

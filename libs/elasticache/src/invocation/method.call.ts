@@ -111,7 +111,7 @@ function targetsOf({ cacheables, reviver }: MethodPlan, call: Call) {
       if (targets.some((known) => known.cache === cache && known.ask.text === text)) continue;
       const ask = step.ask(call, text, cache);
       const own = step.keepOptionsIn(cache, options);
-      targets.push({ cache, ask, options: own, ...(revive && { revive }) });
+      targets.push({ cache, ask, options: own, revive });
       sharing = narrower(sharing, cache.sharingOf(step.options));
     }
   }

@@ -7,7 +7,7 @@ import { CacheError, evaluated } from '../errors/cache.errors.js';
 import { Glob, globOf } from '../key/glob.js';
 import { defaultKey, encodeKey, type Key } from '../key/key.encoding.js';
 import type { Ask } from '../store/cache.store.js';
-import type { Duration } from '../time/duration.js';
+import { type Duration, parseDuration } from '../time/duration.js';
 import {
   type CacheEvictOptions,
   type CacheResolver,
@@ -277,6 +277,6 @@ export class Step<K extends OperationKind = OperationKind> {
 
 /** The same function for every call: what a hit does not need is not made for it. */
 function constantTtl(options: object): (() => Duration) | undefined {
-  const { ttl } = options as { ttl?: unknown };
-  return typeof ttl === 'number' || typeof ttl === 'string' ? () => ttl : undefined;
+  const ttl = parseDuration((options as { ttl?: unknown }).ttl);
+  return ttl === undefined ? undefined : () => ttl;
 }

@@ -126,8 +126,6 @@ export interface CacheStore {
   lookMany(asks: readonly Ask[]): Promise<Look[]>;
   /** After a look. */
   claim(ask: Ask, view: View, options: ClaimOptions): Promise<Claim>;
-  /** Both in one round trip, where the tier is far away: the claim of a key under which nothing stands. */
-  lookAndClaim?(ask: Ask, token: string): Promise<readonly [Look, Claim]>;
   /** Stores and gives the lease up. False where it was lost. */
   keep(lease: Lease, write: StoreWrite): Promise<boolean>;
   /** In one round trip; an answer per write, the error for a value that cannot be stored among them. */

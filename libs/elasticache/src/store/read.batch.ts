@@ -17,8 +17,8 @@ interface Exchange {
 interface Pending {
   readonly key: string | undefined;
   readonly versions: readonly string[];
-  readonly resolve: (read: Read) => void;
-  readonly reject: (error: unknown) => void;
+  readonly arrived: (read: Read) => void;
+  readonly failed: (error: unknown) => void;
 }
 
 /** A key's place: the MGET it is part of, and its index there. */
@@ -27,8 +27,8 @@ interface Place {
   readonly index: number;
 }
 
-/** Reads that one MGET serves; bounds the time the server spends on it. */
-const MOST_READS = 64;
+/** Reads that one MGET serves: bounds the time the server spends on it, and lets it begin while the next are written. */
+const MOST_READS = 32;
 
 /**
  * The reads asked for in one turn of the event loop go out together, as MGET, each key once: one
@@ -46,17 +46,47 @@ export class ReadBatch {
     private readonly onSend: () => void = () => undefined,
   ) {}
 
-  /** What stands under a key and under its version keys; an array of keys given again is looked at once a turn. */
-  get(key: string | undefined, versions: readonly string[]): Promise<Read> {
+  /** What is made of what stands under a key and under its version keys; an array of keys given again is looked at once a turn. */
+  get<T = Read>(
+    key: string | undefined,
+    versions: readonly string[],
+    make: (read: Read) => T | Promise<T> = asIs,
+  ): Promise<T> {
     return new Promise((resolve, reject) => {
-      const read = { key, versions, resolve, reject };
-      if (this.pending.push(read) === 1) process.nextTick(() => this.send());
+      const arrived = (read: Read) => {
+        try {
+          resolve(make(read));
+        } catch (error) {
+          reject(error as Error);
+        }
+      };
+      this.add({ key, versions, arrived, failed: reject });
+    });
+  }
+
+  /** What stands under many keys and their version keys, with one promise for all. */
+  getMany(asked: readonly (readonly [key: string, versions: readonly string[]])[]) {
+    if (asked.length === 0) return Promise.resolve([]);
+    return new Promise<Read[]>((resolve, reject) => {
+      const reads: Read[] = [];
+      let left = asked.length;
+      for (const [i, [key, versions]] of asked.entries()) {
+        const arrived = (read: Read) => {
+          reads[i] = read;
+          if (--left === 0) resolve(reads);
+        };
+        this.add({ key, versions, arrived, failed: reject });
+      }
     });
   }
 
   /** What stands under version keys alone. */
-  async versions(keys: readonly string[]): Promise<readonly Bytes[]> {
-    return keys.length === 0 ? [] : (await this.get(undefined, keys)).versions;
+  versions(keys: readonly string[]): Promise<readonly Bytes[]> {
+    return keys.length === 0 ? Promise.resolve([]) : this.get(undefined, keys, versionsOf);
+  }
+
+  private add(read: Pending): void {
+    if (this.pending.push(read) === 1) process.nextTick(() => this.send());
   }
 
   private send(): void {
@@ -82,12 +112,12 @@ export class ReadBatch {
         const at = (key: string) => found[indices.get(key)!]!;
         const known = new Map<readonly string[], readonly Bytes[]>();
         for (const list of lists) known.set(list, list.map(at));
-        for (const { key, versions, resolve } of reads) {
-          resolve({ bytes: key === undefined ? null : at(key), versions: known.get(versions)! });
+        for (const { key, versions, arrived } of reads) {
+          arrived({ bytes: key === undefined ? null : at(key), versions: known.get(versions)! });
         }
       },
       (error: unknown) => {
-        for (const { reject } of reads) reject(error);
+        for (const { failed } of reads) failed(error);
       },
     );
   }
@@ -106,12 +136,12 @@ export class ReadBatch {
       const { sending, index } = places.get(key)!;
       return (await sending)[index]!;
     };
-    for (const { key, versions, resolve, reject } of reads) {
+    for (const { key, versions, arrived, failed } of reads) {
       const own = key === undefined ? Promise.resolve(null) : at(key);
       const parts = [own, ...versions.map(at)];
       Promise.all(parts).then(
-        ([bytes, ...rest]) => resolve({ bytes: bytes!, versions: rest }),
-        reject,
+        ([bytes, ...rest]) => arrived({ bytes: bytes!, versions: rest }),
+        failed,
       );
     }
   }
@@ -121,4 +151,12 @@ export class ReadBatch {
       keys.length > 1 ? client.mgetBuffer(keys) : client.getBuffer(keys[0]!).then((one) => [one]),
     );
   }
+}
+
+function versionsOf({ versions }: Read): readonly Bytes[] {
+  return versions;
+}
+
+function asIs<T>(read: Read): T {
+  return read as T;
 }

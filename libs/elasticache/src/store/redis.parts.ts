@@ -36,4 +36,4 @@ export function sealed(
   return bytes instanceof Promise ? bytes.then((made): Sealed => [made, life]) : [bytes, life];
 }
 
-type Sealed = [bytes: Buffer, lifeMs: number];
+export type Sealed = [bytes: Buffer, lifeMs: number];

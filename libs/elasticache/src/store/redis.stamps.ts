@@ -95,9 +95,10 @@ export class RedisStamps {
     entry: Entry,
   ): EntryVersions | undefined | Promise<EntryVersions | undefined> {
     if (versions === undefined) return undefined;
+    if (entry.tags === undefined) return { cache: versions.tokens[0]!, tags: [] };
     const [cache, ...tokens] = versions.tokens as [string, ...string[]];
     const known = tags.map((tag, i) => [tag, tokens[i]!] as const);
-    const late = (entry.tags ?? []).filter((tag) => !tags.includes(tag));
+    const late = entry.tags.filter((tag) => !tags.includes(tag));
     if (late.length === 0) return { cache, tags: known };
     const epoch = tokens[tags.length];
     if (epoch === undefined) return undefined;

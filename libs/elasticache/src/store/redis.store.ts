@@ -5,6 +5,7 @@ import {
   isUntagged,
   tagsOf,
 } from '../codec/entry.codec.js';
+import type { EntryVersions } from '../codec/entry.versions.js';
 import { type CacheError, CacheSerializationError } from '../errors/cache.errors.js';
 import type { Glob } from '../key/glob.js';
 import type {
@@ -27,7 +28,7 @@ import { CLAIM, EVICT, PUT, PUT_IF, RELEASE, RENEW, STORE } from './lua.scripts.
 import { type Bytes, type Read, ReadBatch } from './read.batch.js';
 import { guard } from './redis.guards.js';
 import { inspect } from './redis.inspection.js';
-import { keysOf, type RedisStoreParts, sealed } from './redis.parts.js';
+import { keysOf, type RedisStoreParts, type Sealed, sealed } from './redis.parts.js';
 import { evictMatching } from './redis.scan.js';
 import { RedisStamps, RedisView } from './redis.stamps.js';
 import { RedisVersions, tokenOf } from './redis.versions.js';
@@ -68,11 +69,22 @@ export class RedisStore implements CacheStore {
   }
 
   look(ask: Ask): Promise<Look> {
-    return this.fetch(ask).then((read) => this.judge(ask, read));
+    const { layout, idleMs } = this.parts;
+    const key = layout.entry(ask.text);
+    const versions = this.stamps.keysOf(ask);
+    const judge = (read: Read) => this.judge(ask, read);
+    if (idleMs === undefined) return this.reads.get(key, versions, judge);
+    return this.fetchAndTouch(key, versions, Math.ceil(idleMs)).then(judge);
   }
 
-  lookMany(asks: readonly Ask[]): Promise<Look[]> {
-    return Promise.all(asks.map((ask) => this.look(ask)));
+  async lookMany(asks: readonly Ask[]): Promise<Look[]> {
+    const { layout, idleMs } = this.parts;
+    if (idleMs !== undefined) return Promise.all(asks.map((ask) => this.look(ask)));
+    const asked = asks.map((ask) => [layout.entry(ask.text), this.stamps.keysOf(ask)] as const);
+    const reads = await this.reads.getMany(asked);
+    const looks = reads.map((read, i) => this.judge(asks[i]!, read));
+    const isPending = looks.some((look) => look instanceof Promise);
+    return isPending ? Promise.all(looks.map(async (look) => look)) : (looks as Look[]);
   }
 
   claim(ask: Ask, view: View, options: ClaimOptions): Promise<Claim> {
@@ -87,26 +99,12 @@ export class RedisStore implements CacheStore {
     });
   }
 
-  async lookAndClaim(ask: Ask, token: string): Promise<readonly [Look, Claim]> {
-    const looking = this.look(ask);
-    const item = { keys: this.keysOf(ask.text), arguments: ['', token, LEASE_MS, ''] };
-    const [look, reply] = await Promise.all([looking, this.scripts.run(CLAIM, item)]);
-    return [look, lostClaim(reply) ?? (await this.settleClaim(ask, look, token))];
-  }
-
-  async keep(lease: Lease, write: StoreWrite): Promise<boolean> {
+  keep(lease: Lease, write: StoreWrite): Promise<boolean> {
     void lease.renewal?.end();
     const stamped = this.stamps.of(lease, write.entry);
-    const versions = stamped instanceof Promise ? await stamped : stamped;
-    if (versions === undefined) {
-      await this.release(lease, false);
-      return false;
-    }
-    const made = sealed(this.parts, write, versions);
-    const [bytes, lifeMs] = made instanceof Promise ? await made : made;
-    this.stamps.extend(versions, lifeMs);
-    const item = { keys: this.keysOf(lease.text), arguments: [lease.token, bytes, lifeMs] };
-    return (await this.scripts.run(STORE, item)) === 1;
+    return stamped instanceof Promise
+      ? stamped.then((versions) => this.keepUnder(versions, lease, write))
+      : this.keepUnder(stamped, lease, write);
   }
 
   async keepMany(writes: readonly (readonly [Lease, StoreWrite])[]) {
@@ -195,14 +193,6 @@ export class RedisStore implements CacheStore {
     return keysOf(this.parts.layout, text);
   }
 
-  private fetch(ask: Ask): Promise<Read> {
-    const key = this.parts.layout.entry(ask.text);
-    const { idleMs } = this.parts;
-    const versions = this.stamps.keysOf(ask);
-    if (idleMs === undefined) return this.reads.get(key, versions);
-    return this.fetchAndTouch(key, versions, Math.ceil(idleMs));
-  }
-
   private async fetchAndTouch(key: string, versions: readonly string[], life: number) {
     const [bytes, found] = await Promise.all([
       this.parts.exchange.run((client) => client.callBuffer('getex', key, 'px', life)),
@@ -286,9 +276,29 @@ export class RedisStore implements CacheStore {
       keys: this.keysOf(ask.text),
       arguments: [seen.seen, token, LEASE_MS, replaced],
     };
-    return this.scripts
-      .run(CLAIM, item)
-      .then((reply) => lostClaim(reply) ?? this.won(ask, token, versions));
+    return this.scripts.run(CLAIM, item, (reply) => {
+      return lostClaim(reply) ?? this.won(ask, token, versions);
+    });
+  }
+
+  private keepUnder(
+    versions: EntryVersions | undefined,
+    lease: Lease,
+    write: StoreWrite,
+  ): Promise<boolean> {
+    if (versions === undefined) return this.release(lease, false).then(() => false);
+    let made: Sealed | Promise<Sealed>;
+    try {
+      made = sealed(this.parts, write, versions);
+    } catch (error) {
+      return Promise.reject(error as Error);
+    }
+    const send = ([bytes, lifeMs]: Sealed) => {
+      this.stamps.extend(versions, lifeMs);
+      const item = { keys: this.keysOf(lease.text), arguments: [lease.token, bytes, lifeMs] };
+      return this.scripts.run(STORE, item, isOne);
+    };
+    return made instanceof Promise ? made.then(send) : send(made);
   }
 
   private won({ text, tags }: Ask, token: string, versions: Versions): Claim {
@@ -298,24 +308,6 @@ export class RedisStore implements CacheStore {
       return this.scripts.run(RENEW, { keys: [lease], arguments: [token, LEASE_MS] });
     });
     return { kind: 'won', lease: { text, token, versions, tags, kind: 'load', renewal } };
-  }
-
-  /** A claim that was won beside the look: void where there was something after all, or nothing can be stored. */
-  private async settleClaim(ask: Ask, look: Look, token: string): Promise<Claim> {
-    const view = look.view as RedisView;
-    const { versions } = view;
-    view.made ??= versions ?? (await this.stamps.current(ask, view.read.versions));
-    const isVoid = look.entry !== undefined || view.read.bytes !== null;
-    if (!isVoid && view.made !== undefined) return this.won(ask, token, view.made);
-    const lease: Lease = {
-      text: ask.text,
-      tags: ask.tags,
-      token,
-      kind: 'load',
-      versions: undefined,
-    };
-    await this.release(lease, false);
-    return { kind: isVoid ? 'changed' : 'barred' };
   }
 
   /** Under the versions last seen, while these are read: if they are others, once more. */
@@ -340,13 +332,17 @@ export class RedisStore implements CacheStore {
     const [bytes, lifeMs] = await sealed(this.parts, write, stamped);
     this.stamps.extend(stamped, lifeMs);
     const item = { keys: this.keysOf(write.text), arguments: [bytes, lifeMs] };
-    return (await this.scripts.run(PUT, item)) === 1;
+    return this.scripts.run(PUT, item, isOne);
   }
 }
 
 /** What an unordered put has instead of a lease. */
 function bare(text: string, tags: readonly string[], versions: Versions): Lease {
   return { text, tags, versions, token: '', kind: 'load' };
+}
+
+function isOne(reply: unknown): boolean {
+  return reply === 1;
 }
 
 /** Undefined where the claim was won. */

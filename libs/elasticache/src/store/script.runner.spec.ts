@@ -68,7 +68,7 @@ describe('Scripts', () => {
     const run = async () => {
       replies = await Promise.all([...keys, 'absent'].map((key) => runner.run(EVICT, evict(key))));
     };
-    expect(await counted(run)).toBe(4);
+    expect(await counted(run)).toBe(7);
     expect(replies).toEqual([...keys.map(() => 1), 0]);
   });
 

@@ -12,12 +12,12 @@ export interface ScriptItem {
 }
 
 interface Pending extends ScriptItem {
-  readonly resolve: (reply: unknown) => void;
-  readonly reject: (error: unknown) => void;
+  readonly replied: (reply: unknown) => void;
+  readonly failed: (error: unknown) => void;
 }
 
 /** Items of one EVALSHA: bounds the time the server spends on it, and lets it begin while the next are written. */
-const MOST_ITEMS = 32;
+const MOST_ITEMS = 16;
 
 /**
  * Runs scripts. Items for one script that are asked for in one turn of the event loop travel
@@ -28,10 +28,21 @@ export class ScriptRunner {
 
   constructor(private readonly exchange: RedisExchange) {}
 
-  /** The reply to one item. */
-  run(script: Script, item: ScriptItem): Promise<unknown> {
+  /** What is made of the reply to one item. */
+  run<T = unknown>(
+    script: Script,
+    { keys, arguments: given }: ScriptItem,
+    make: (reply: unknown) => T = asIs,
+  ): Promise<T> {
     return new Promise((resolve, reject) => {
-      const pending = { keys: item.keys, arguments: item.arguments, resolve, reject };
+      const replied = (reply: unknown) => {
+        try {
+          resolve(make(reply));
+        } catch (error) {
+          reject(error as Error);
+        }
+      };
+      const pending = { keys, arguments: given, replied, failed: reject };
       const waiting = this.waiting.get(script);
       if (waiting !== undefined) return void waiting.push(pending);
       this.waiting.set(script, [pending]);
@@ -58,14 +69,14 @@ export class ScriptRunner {
       .run((client) => evaluate(client, script, items))
       .then(
         (replies) => {
-          for (const [i, { resolve, reject }] of items.entries()) {
+          for (const [i, { replied, failed }] of items.entries()) {
             const reply = replies[i];
-            if (reply instanceof Error) reject(this.exchange.unavailable(reply));
-            else resolve(reply);
+            if (reply instanceof Error) failed(this.exchange.unavailable(reply));
+            else replied(reply);
           }
         },
         (error: unknown) => {
-          for (const { reject } of items) reject(error);
+          for (const { failed } of items) failed(error);
         },
       );
   }
@@ -107,4 +118,8 @@ async function evaluate(
     if (!(error as Error).message.startsWith('NOSCRIPT')) throw error;
     return (await client.callBuffer('eval', lua, rest)) as unknown[];
   }
+}
+
+function asIs<T>(reply: unknown): T {
+  return reply as T;
 }
