@@ -121,17 +121,17 @@ export class NamedCache {
     return inMemory ? { entry: inMemory, freshness: 'fresh' } : this.findShared(ask, options, same);
   }
 
-  /** The rest of `find`, where {@link findInMemory} was asked before, and what comes of it. */
+  /** The rest of `find`, where {@link findInMemory} was asked before, and what is made of it. */
   findShared<T>(
     ask: Ask,
     options: FindOptions,
-    next: (finding: Finding) => T | Promise<T>,
+    make: (finding: Finding) => T | Promise<T>,
   ): Promise<T> {
     return this.store.look(ask).then(
-      (look) => next(this.judge(ask, look, options)),
+      (look) => make(this.judge(ask, look, options)),
       (error: unknown) => {
         this.recorder.failed(error, { operation: 'get', method: options.method, key: ask.text });
-        return next(concealed);
+        return make(concealed);
       },
     );
   }
