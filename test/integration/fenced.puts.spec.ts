@@ -7,6 +7,10 @@ import { until } from '../support/waiting.js';
 
 const unstorable = () => ({ f: () => 1 });
 
+function fail(): never {
+  throw new Error('own');
+}
+
 class Articles {
   door = gate();
   started = gate();
@@ -51,6 +55,19 @@ class Articles {
   }
   @CachePut('articles', { condition: fromResult((value) => value !== 'put') })
   saveIf(_id: number): Promise<unknown> {
+    return this.write();
+  }
+  @CachePut('articles', { unless: fail })
+  saveUnlessFailing(_id: number): Promise<unknown> {
+    return this.write();
+  }
+  @CachePut('articles', { condition: fromResult(fail) })
+  saveIfFailing(_id: number): Promise<unknown> {
+    return this.write();
+  }
+  @Cacheable('articles', { unless: fail })
+  @CachePut('others')
+  refreshUnlessFailing(_id: number): Promise<unknown> {
     return this.write();
   }
   @CachePut('articles', {
@@ -277,11 +294,16 @@ describe.each(tiers)('A put around a method, %s', (name) => {
     },
   );
 
-  it('whose ttl fails removes what it should have replaced, and tells it', async () => {
+  it.each([
+    'saveForHowLong',
+    'saveUnlessFailing',
+    'saveIfFailing',
+    'refreshUnlessFailing',
+  ] as const)('whose options fail removes what it should have replaced: %s', async (how) => {
     const { service, articles, failures } = await start();
     await articles.put(7, 'old');
     service.door.open();
-    expect(await service.saveForHowLong(7)).toBe('put');
+    expect(await service[how](7)).toBe('put');
     expect(await articles.getEntry(7)).toBeUndefined();
     expect(failures.seen.map(({ error }) => error.code)).toEqual(['CACHE_OPTION_FAILED']);
   });

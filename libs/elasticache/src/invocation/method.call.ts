@@ -170,21 +170,20 @@ class TargetPut implements PendingWrite {
   async finish(loaded: Loaded): Promise<void> {
     const { cache, ask, options } = this.target;
     const { unless, ...rest } = options;
-    if (loaded.unshared || this.isRuledOut(unless, loaded)) return this.abandon();
-    await putInUnit(cache, this.put!, { text: ask.text, loaded, options: rest });
+    if (loaded.unshared) return this.abandon();
+    let kept = loaded;
+    let isRuledOut: boolean | undefined;
+    try {
+      isRuledOut = unless?.(loaded);
+    } catch (error) {
+      cache.recorder.failed(error, { operation: 'put', method: options.method, key: ask.text });
+      kept = { ...loaded, unshared: true }; // what is there may be untrue by now, and goes
+    }
+    if (isRuledOut) return this.abandon();
+    await putInUnit(cache, this.put!, { text: ask.text, loaded: kept, options: rest });
   }
 
   async abandon(): Promise<void> {
     await this.put?.abandon();
-  }
-
-  private isRuledOut(unless: ((loaded: Loaded) => boolean) | undefined, loaded: Loaded): boolean {
-    const { cache, ask, options } = this.target;
-    try {
-      return unless?.(loaded) ?? false;
-    } catch (error) {
-      cache.recorder.failed(error, { operation: 'put', method: options.method, key: ask.text });
-      return true;
-    }
   }
 }

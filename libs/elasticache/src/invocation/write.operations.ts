@@ -158,7 +158,7 @@ class PendingPutOf implements PendingPut {
   private readonly text: string | undefined;
   private readonly options: KeepOptions;
   private begun: (readonly [NamedCache, FencedPut])[] = [];
-  private decided: string | undefined;
+  private decision: { readonly text: string | undefined; readonly loaded: Loaded } | undefined;
   private failure: { readonly error: unknown } | undefined;
 
   constructor(
@@ -183,35 +183,36 @@ class PendingPutOf implements PendingPut {
   }
 
   decide(loaded: Loaded): boolean {
+    const { step, call, text } = this;
+    const { value } = loaded;
+    // Where an option fails, what is there may be untrue by now, and goes.
+    this.decision = { text, loaded: { ...loaded, unshared: true } };
     try {
-      this.decided = this.textFor(loaded);
+      reporting(step, this.caches[0]!.recorder, () => {
+        // Spring's order: a condition or unless may rule out the very result that has no key.
+        const applies = step.appliesTo(call, value) && !this.options.unless?.(loaded);
+        const decided = applies ? (text ?? step.textOf(call, value)) : undefined;
+        this.decision = { text: decided, loaded };
+      });
     } catch (error) {
       this.failure = { error }; // the error handler's: it fails the call once all writes are done
     }
-    return this.decided !== undefined;
+    return this.decision.text !== undefined;
   }
 
-  private textFor(loaded: Loaded): string | undefined {
-    const { step, call } = this;
-    const { value } = loaded;
-    return reporting(step, this.caches[0]!.recorder, () => {
-      // Spring's order: a condition or unless may rule out the very result that has no key.
-      if (!step.appliesTo(call, value) || this.options.unless?.(loaded)) return undefined;
-      return this.text ?? step.textOf(call, value);
-    });
-  }
-
-  async finish(loaded: Loaded): Promise<void> {
-    const { decided: text, step, failure } = this;
-    if (text === undefined) await this.abandon();
-    if (failure !== undefined) throw failure.error;
-    if (text === undefined) return;
+  async finish(): Promise<void> {
+    const { step, failure } = this;
+    const { text, loaded } = this.decision!;
     const { unless: _, ...options } = this.options;
-    await settle(
-      this.begun.map(([cache, put]) =>
-        putInUnit(cache, put, { text, loaded, options: step.keepOptionsIn(cache, options) }),
-      ),
-    );
+    if (text === undefined) await this.abandon();
+    else {
+      await settle(
+        this.begun.map(([cache, put]) =>
+          putInUnit(cache, put, { text, loaded, options: step.keepOptionsIn(cache, options) }),
+        ),
+      );
+    }
+    if (failure !== undefined) throw failure.error;
   }
 
   async abandon(): Promise<void> {
