@@ -1,7 +1,7 @@
 /**
  * `npm run test:long`: the history checker for ten minutes in every configuration, 85 in all.
- * `-- --minutes 1` is shorter, `-- --seed 7` begins with another seed, `-- --compare` writes
- * test/coherence/COMPARISON.md.
+ * `-- --minutes 1` is shorter, `-- --servers cluster` runs half of it, `-- --seed 7` begins with
+ * another seed, `-- --compare` writes test/coherence/COMPARISON.md.
  */
 import { install } from './install.mjs';
 import { ensureRedis } from './redis.mjs';

@@ -62,11 +62,16 @@ export class Gathering {
   }
 
   private hand(loaded: Loaded | undefined, followers: readonly Follower[]): void {
+    const isPlain = !loaded?.emissions && !loaded?.stale;
     for (const [i, { target, alone, resolve }] of followers.entries()) {
       this.count(target);
-      if (loaded?.stale) target.cache.servedStale(target.ask.text);
-      const copy = loaded && { ...loaded, value: (loaded.value as unknown[])[i], own: false };
-      resolve(copy ?? alone());
+      if (loaded === undefined) {
+        resolve(alone());
+        continue;
+      }
+      if (loaded.stale) target.cache.servedStale(target.ask.text);
+      const value = (loaded.value as unknown[])[i];
+      resolve(isPlain ? { value, own: false } : { ...loaded, value, own: false });
     }
   }
 

@@ -1,5 +1,3 @@
-import { LRUCache } from 'lru-cache';
-
 import type { EntryVersions } from '../codec/entry.versions.js';
 import type { Entry } from '../entry/cache.entry.js';
 import type { KeyLayout, TagLayout } from '../key/key.layout.js';
@@ -9,9 +7,6 @@ import type { Bytes, Read, ReadBatch } from './read.batch.js';
 import { type RedisVersions, tokenOf } from './redis.versions.js';
 
 export type Tagged = Pick<Ask, 'tags' | 'lateTags'>;
-
-/** Tags whose version key is remembered. */
-const MOST_TAGS = 10_000;
 
 /** What one look brought: the bytes under the key, then its versions. Most looks are hits, which need no more of it. */
 export class RedisView implements View {
@@ -36,10 +31,8 @@ export class RedisView implements View {
 /** Which versions the entries of one cache bear, and how they are read. */
 export class RedisStamps {
   private readonly untagged: readonly string[];
-  /** By the list of tags, which is the same for all calls of most operations. */
-  private readonly knownKeys = new WeakMap<readonly string[], readonly string[]>();
-  private readonly tagKeys = new LRUCache<string, string>({ max: MOST_TAGS });
-  private readonly lateKeys = new WeakMap<readonly string[], readonly string[]>();
+  /** Those last asked for: most operations ask with one and the same list of tags, call by call. */
+  private last: { readonly ask: Tagged; readonly keys: readonly string[] } | undefined;
 
   constructor(
     private readonly parts: {
@@ -53,24 +46,19 @@ export class RedisStamps {
   }
 
   /** The version keys of the cache, of the tags and, where late ones are expected, of the tag epoch. */
-  keysOf({ tags, lateTags }: Tagged): readonly string[] {
+  keysOf(ask: Tagged): readonly string[] {
+    const { tags, lateTags } = ask;
     if (tags.length === 0 && !lateTags) return this.untagged;
-    const known = lateTags ? this.lateKeys : this.knownKeys;
-    let keys = known.get(tags);
-    if (keys === undefined) {
-      const epoch = lateTags ? [this.parts.tags.epoch] : [];
-      keys = [this.parts.layout.version, ...this.keysOfTags(tags), ...epoch];
-      known.set(tags, keys);
-    }
+    const { last } = this;
+    if (last?.ask.tags === tags && last.ask.lateTags === lateTags) return last.keys;
+    const epoch = lateTags ? [this.parts.tags.epoch] : [];
+    const keys = [this.parts.layout.version, ...this.keysOfTags(tags), ...epoch];
+    this.last = { ask, keys };
     return keys;
   }
 
   keysOfTags(tags: readonly string[]): readonly string[] {
-    return tags.map((tag) => {
-      let key = this.tagKeys.get(tag);
-      if (key === undefined) this.tagKeys.set(tag, (key = this.parts.tags.version(tag)));
-      return key;
-    });
+    return tags.map((tag) => this.parts.tags.version(tag));
   }
 
   /** The versions as they stand, made where there are none; undefined where one is pending. */
