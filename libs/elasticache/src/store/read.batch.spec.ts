@@ -84,6 +84,34 @@ describe('Reads of one turn of the event loop', () => {
     expect({ gets, mgets }).toEqual({ gets: 0, mgets: 1 });
   });
 
+  it('of one call that asks for many are a command of their own, with each version key once', async () => {
+    await client.mset('a', '1', 'b', '2', 'v', '3', 'w', '4');
+    const batch = reads();
+    const list = ['v'];
+    const asked = [
+      { key: 'a', versions: list },
+      { key: 'b', versions: ['v', 'w'] },
+      { key: 'none', versions: list },
+    ];
+    const { outcome, gets, mgets } = await counted(() => batch.getMany(asked));
+    expect(outcome.map(shown)).toEqual([
+      ['1', '3'],
+      ['2', '3', '4'],
+      [undefined, '3'],
+    ]);
+    expect(outcome[2]!.versions).toBe(outcome[0]!.versions);
+    expect({ gets, mgets }).toEqual({ gets: 0, mgets: 1 });
+    expect(await batch.getMany([])).toEqual([]);
+  });
+
+  it('of one call are a hundred and twenty-eight to a command', async () => {
+    const versions = ['v'];
+    const asked = Array.from({ length: 300 }, (_, i) => ({ key: `key${i}`, versions }));
+    const { outcome, mgets } = await counted(() => reads().getMany(asked));
+    expect(outcome).toHaveLength(300);
+    expect(mgets).toBe(3);
+  });
+
   it('are thirty-two to a command', async () => {
     const keys = Array.from({ length: 500 }, (_, i) => `key${i}`);
     await client.mset([...keys, 'v'].flatMap((key) => [key, key]));

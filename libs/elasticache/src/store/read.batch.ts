@@ -9,6 +9,12 @@ export interface Read {
   readonly versions: readonly Bytes[];
 }
 
+/** A key and the version keys that go with it. */
+interface Asked {
+  readonly key: string;
+  readonly versions: readonly string[];
+}
+
 interface Exchange {
   readonly isCluster: boolean;
   run<T>(send: (client: RedisClient) => Promise<T>): Promise<T>;
@@ -29,6 +35,9 @@ interface Place {
 
 /** Reads that one MGET serves: bounds the time the server spends on it, and lets it begin while the next are written. */
 const MOST_READS = 32;
+
+/** Of one call that asks for many. */
+const MOST_OF_ONE_CALL = 128;
 
 /**
  * The reads asked for in one turn of the event loop go out together, as MGET, each key once: one
@@ -64,20 +73,13 @@ export class ReadBatch {
     });
   }
 
-  /** What stands under many keys and their version keys, with one promise for all. */
-  getMany(asked: readonly (readonly [key: string, versions: readonly string[]])[]) {
-    if (asked.length === 0) return Promise.resolve([]);
-    return new Promise<Read[]>((resolve, reject) => {
-      const reads: Read[] = [];
-      let left = asked.length;
-      for (const [i, [key, versions]] of asked.entries()) {
-        const arrived = (read: Read) => {
-          reads[i] = read;
-          if (--left === 0) resolve(reads);
-        };
-        this.add({ key, versions, arrived, failed: reject });
-      }
-    });
+  /** What stands under many keys, all different, and their version keys: in commands of their own. */
+  async getMany(asked: readonly Asked[]): Promise<Read[]> {
+    if (this.exchange.isCluster) {
+      return Promise.all(asked.map(({ key, versions }) => this.get(key, versions)));
+    }
+    const parts = chunks(asked, MOST_OF_ONE_CALL).map((part) => this.fetchAll(part));
+    return (await Promise.all(parts)).flat();
   }
 
   /** What stands under version keys alone. */
@@ -144,6 +146,24 @@ export class ReadBatch {
         failed,
       );
     }
+  }
+
+  private async fetchAll(asked: readonly Asked[]): Promise<Read[]> {
+    const keys = asked.map(({ key }) => key);
+    const lists = new Map<readonly string[], readonly Bytes[]>();
+    for (const { versions } of asked) lists.set(versions, []);
+    const indices = new Map<string, number>();
+    for (const list of lists.keys()) {
+      for (const key of list) if (!indices.has(key)) indices.set(key, keys.push(key) - 1);
+    }
+    const found = await this.fetch(keys);
+    for (const list of lists.keys()) {
+      lists.set(
+        list,
+        list.map((key) => found[indices.get(key)!]!),
+      );
+    }
+    return asked.map(({ versions }, i) => ({ bytes: found[i]!, versions: lists.get(versions)! }));
   }
 
   private fetch(keys: string[]): Promise<Bytes[]> {

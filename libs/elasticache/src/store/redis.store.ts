@@ -80,7 +80,10 @@ export class RedisStore implements CacheStore {
   async lookMany(asks: readonly Ask[]): Promise<Look[]> {
     const { layout, idleMs } = this.parts;
     if (idleMs !== undefined) return Promise.all(asks.map((ask) => this.look(ask)));
-    const asked = asks.map((ask) => [layout.entry(ask.text), this.stamps.keysOf(ask)] as const);
+    const asked = asks.map((ask) => ({
+      key: layout.entry(ask.text),
+      versions: this.stamps.keysOf(ask),
+    }));
     const reads = await this.reads.getMany(asked);
     const looks = reads.map((read, i) => this.judge(asks[i]!, read));
     const isPending = looks.some((look) => look instanceof Promise);
