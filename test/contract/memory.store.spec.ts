@@ -1,20 +1,21 @@
 import { describe, expect, it } from '@jest/globals';
 import { MemoryStore } from '../../libs/elasticache/src/memory/memory.store.js';
 import { MemoryTags } from '../../libs/elasticache/src/memory/memory.tags.js';
-import { LruMemoryTier } from '../../libs/elasticache/src/memory/memory.tier.js';
+import { BoundedMemoryTier, type Eviction } from '../../libs/elasticache/src/memory/memory.tier.js';
 import { MemoryVersions } from '../../libs/elasticache/src/memory/memory.versions.js';
 import { systemClock } from '../../libs/elasticache/src/time/clock.js';
 import { storeContract } from './store.contract.js';
 import { ask, loadOf, type StoreNames, valueOf, writeOf } from './store.subject.js';
 
 /** One process: one store a cache, and the versions of all of them. */
-function openProcess(maxBytes?: number) {
+function openProcess(maxBytes?: number, eviction: Eviction = 'lru') {
   const versions = new MemoryVersions();
   const stores = new Map<string, MemoryStore>();
   const open = (name: string) => {
-    const tier = new LruMemoryTier({
+    const tier = new BoundedMemoryTier({
       maxEntries: 10_000,
       maxBytes,
+      eviction,
       isolation: 'clone',
       idleMs: undefined,
       refreshAhead: undefined,
@@ -34,6 +35,10 @@ function openProcess(maxBytes?: number) {
     tags: () => new MemoryTags(versions),
   };
 }
+
+describe("The store in this process's memory, by W-TinyLFU", () => {
+  storeContract(async () => openProcess(undefined, 'lfu'), false);
+});
 
 describe("The store in this process's memory", () => {
   storeContract(async () => openProcess(), false);

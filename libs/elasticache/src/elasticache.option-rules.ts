@@ -24,7 +24,7 @@ export const memoryRules: readonly OptionRule[] = [
     name: 'maxEntries',
     type: 'number',
     fallback: '10000',
-    meaning: 'Entries beyond which the least recently used are dropped.',
+    meaning: 'Entries beyond which some are dropped: see `eviction`.',
     wrong: must(
       (value) => isCount(value) && (value as number) <= MOST_ENTRIES,
       `a whole number from 1 to ${MOST_ENTRIES}`,
@@ -34,8 +34,16 @@ export const memoryRules: readonly OptionRule[] = [
     name: 'maxBytes',
     type: 'number',
     fallback: 'unbounded',
-    meaning: 'Estimated bytes of all values beyond which the least recently used are dropped.',
+    meaning: 'Estimated bytes of all values beyond which entries are dropped.',
     wrong: must(isCount, 'a whole number of bytes above 0'),
+  },
+  {
+    name: 'eviction',
+    type: "'lru' | 'lfu'",
+    fallback: "'lru'",
+    meaning:
+      'Which entries are dropped: the least recently used, or those used least often lately (W-TinyLFU), so that a scan spares what is hot.',
+    wrong: must(isOneOf('lru', 'lfu'), "'lru' or 'lfu'"),
   },
   {
     name: 'isolation',

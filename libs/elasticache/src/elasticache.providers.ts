@@ -28,7 +28,7 @@ import type { CacheInvoker } from './invocation/method.wrapper.js';
 import { KeyLayout, TagLayout } from './key/key.layout.js';
 import { MemoryStore } from './memory/memory.store.js';
 import { MemoryTags } from './memory/memory.tags.js';
-import { LruMemoryTier, type MemoryTier, noMemory } from './memory/memory.tier.js';
+import { BoundedMemoryTier, type MemoryTier, noMemory } from './memory/memory.tier.js';
 import { MemoryVersions } from './memory/memory.versions.js';
 import { Deadline } from './resilience/deadline.js';
 import { type CacheStore, noStore } from './store/cache.store.js';
@@ -186,7 +186,13 @@ export class ElastiCacheCore {
     const { refreshAhead } = policy.freshness;
     const { memoryVersions: versions } = this;
     const { idleMs } = policy;
-    return new LruMemoryTier({ ...tier, idleMs, refreshAhead, versions, where: `cache '${name}'` });
+    return new BoundedMemoryTier({
+      ...tier,
+      idleMs,
+      refreshAhead,
+      versions,
+      where: `cache '${name}'`,
+    });
   }
 
   private store(name: string, { tier, policy }: CacheSettings, memory: MemoryTier): CacheStore {

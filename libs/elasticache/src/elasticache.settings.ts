@@ -8,7 +8,7 @@ import type {
 } from './elasticache.options.js';
 import type { Fault } from './errors/catalogue.js';
 import { faultsIn, isObject, isText } from './invocation/option.rules.js';
-import type { Isolation } from './memory/memory.tier.js';
+import type { Eviction, Isolation } from './memory/memory.tier.js';
 import { type Duration, parseDuration } from './time/duration.js';
 
 /** One cache's options with every default in its place; it lives in one of the two tiers. */
@@ -19,6 +19,7 @@ export interface CacheSettings {
         readonly kind: 'memory';
         readonly maxEntries: number;
         readonly maxBytes: number | undefined;
+        readonly eviction: Eviction;
         readonly isolation: Isolation;
       }
     | {
@@ -39,7 +40,7 @@ export const cacheDefaults = {
   compression: false,
   consistency: 'default',
   onEvictFailure: 'journal',
-  memory: { maxEntries: 10_000, isolation: 'clone' },
+  memory: { maxEntries: 10_000, eviction: 'lru', isolation: 'clone' },
   timeouts: { store: '250ms', wait: '10s' },
 } as const satisfies CacheOptions;
 

@@ -50,7 +50,7 @@ export type { Key } from './key/key.encoding.js';
 export type { CompressionOptions, Serializer, SerializerName } from './codec/serializer.js';
 export type { ConnectionOptions } from './connection/connection.options.js';
 export type { RedisClient } from './connection/redis.client.js';
-export type { Isolation, MemoryTierOptions } from './memory/memory.tier.js';
+export type { Eviction, Isolation, MemoryTierOptions } from './memory/memory.tier.js';
 export type { Clock } from './time/clock.js';
 export type { Duration } from './time/duration.js';
 

@@ -2,16 +2,17 @@ import { describe, expect, it } from '@jest/globals';
 import { CacheSerializationError } from '../errors/cache.errors.js';
 import { glob } from '../key/glob.js';
 import type { Entry } from '../entry/cache.entry.js';
-import { LruMemoryTier, type MemoryTierSettings, noMemory } from './memory.tier.js';
+import { BoundedMemoryTier, type MemoryTierSettings, noMemory } from './memory.tier.js';
 import { MemoryVersions } from './memory.versions.js';
 
 const NOW = 1_000;
 
 function open(settings: Partial<MemoryTierSettings> = {}) {
   const versions = settings.versions ?? new MemoryVersions();
-  const tier = new LruMemoryTier({
+  const tier = new BoundedMemoryTier({
     maxEntries: 100,
     maxBytes: undefined,
+    eviction: 'lru',
     isolation: 'clone',
     idleMs: undefined,
     refreshAhead: undefined,
@@ -91,6 +92,23 @@ describe('The memory tier', () => {
       set('b', 'other');
       set('a', 'x'.repeat(1_000));
       expect([read('a'), read('b')]).toEqual([undefined, 'other']);
+    });
+
+    it('by W-TinyLFU the one used less often lately, not the hot one', () => {
+      const { set, has, read } = open({ maxEntries: 100, eviction: 'lfu' });
+      for (let n = 0; n < 50; n++) set(`hot${n}`, 0);
+      for (let n = 0; n < 200; n++) read(`hot${n % 50}`);
+      for (let n = 0; n < 1_000; n++) set(`cold${n}`, 0);
+      const kept = Array.from({ length: 50 }, (_, n) => has(`hot${n}`));
+      expect(kept.filter(Boolean).length).toBeGreaterThan(45);
+    });
+
+    it('by W-TinyLFU within maxEntries and maxBytes at once', () => {
+      const { set, tier } = open({ maxEntries: 10, maxBytes: 10_000, eviction: 'lfu' });
+      for (let n = 0; n < 100; n++) set(`small${n}`, 0);
+      expect(tier.deleteMatching()).toBe(10);
+      for (let n = 0; n < 100; n++) set(`large${n}`, 'x'.repeat(1_200));
+      expect(tier.deleteMatching()).toBe(4);
     });
 
     it.each([0n, 1n, 0xfffn, -5n, undefined, null, '', [], new Map([[1n, 2n]]), new Set()])(

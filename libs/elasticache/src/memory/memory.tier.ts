@@ -12,6 +12,7 @@ import type { Glob } from '../key/glob.js';
 import { boundedText } from '../key/key.layout.js';
 import type { StoreWrite } from '../store/cache.store.js';
 import type { MemoryVersions } from './memory.versions.js';
+import { TinyLfu } from './tiny.lfu.js';
 
 /**
  * What a hit hands out: a copy of its own (`clone`, the default), one deeply frozen value
@@ -20,6 +21,9 @@ import type { MemoryVersions } from './memory.versions.js';
  */
 export type Isolation = 'clone' | 'freeze' | 'shared';
 
+/** Which entries of the memory tier make room. */
+export type Eviction = 'lru' | 'lfu';
+
 /**
  * Bounds of the memory tier of one cache.
  *
@@ -27,10 +31,16 @@ export type Isolation = 'clone' | 'freeze' | 'shared';
  * caches: { articles: { memory: { maxEntries: 5_000, isolation: 'freeze' } } }
  */
 export interface MemoryTierOptions {
-  /** Least recently used entries are dropped beyond this number; default 10,000. */
+  /** Entries are dropped beyond this number; default 10,000. */
   readonly maxEntries?: number;
   /** Estimated bytes of all values beyond which entries are dropped; default unbounded. */
   readonly maxBytes?: number;
+  /**
+   * Which entries are dropped: the least recently used (`'lru'`, the default), or by W-TinyLFU
+   * (`'lfu'`): what is new stays only if it is used more often than what would go for it, so that a
+   * scan does not wash out what is hot. (https://arxiv.org/abs/1512.00727)
+   */
+  readonly eviction?: Eviction;
   /** Default `'clone'`. */
   readonly isolation?: Isolation;
 }
@@ -38,6 +48,7 @@ export interface MemoryTierOptions {
 export interface MemoryTierSettings {
   readonly maxEntries: number;
   readonly maxBytes: number | undefined;
+  readonly eviction: Eviction;
   readonly isolation: Isolation;
   readonly idleMs: number | undefined;
   /** 0 to 1: past this share of its life an entry is no plain hit. */
@@ -107,19 +118,14 @@ export interface MemoryTier {
   deleteMatching(glob?: Glob): number;
 }
 
-/** The in-process tier of one cache: least recently used out first, expired entries out when met. */
-export class LruMemoryTier implements MemoryTier {
-  private readonly slots: LRUCache<string, Slot>;
+/** The in-process tier of one cache, within its bounds; expired entries go when they are met. */
+export class BoundedMemoryTier implements MemoryTier {
+  private readonly slots: LRUCache<string, Slot> | TinyLfu<Slot>;
   /** When the first entry came in, in milliseconds since 1970. */
   private epoch = 0;
 
   constructor(private readonly settings: MemoryTierSettings) {
-    const { maxEntries: max, maxBytes } = settings;
-    this.slots = new LRUCache(
-      maxBytes === undefined
-        ? { maxSize: max, sizeCalculation: () => 1 } // `max` would take the room of all entries at once
-        : { max, maxSize: maxBytes, sizeCalculation: sizeOf },
-    );
+    this.slots = settings.eviction === 'lfu' ? leastFrequent(settings) : leastRecent(settings);
   }
 
   get(text: string, now: number): Entry | undefined {
@@ -201,6 +207,21 @@ export class LruMemoryTier implements MemoryTier {
     const copy = frozenCopyOf(value, where);
     return { value: copy.value, byReference: copy.frozen };
   }
+}
+
+function leastRecent({ maxEntries: max, maxBytes }: MemoryTierSettings): LRUCache<string, Slot> {
+  return new LRUCache(
+    maxBytes === undefined
+      ? { maxSize: max, sizeCalculation: () => 1 } // `max` would take the room of all entries at once
+      : { max, maxSize: maxBytes, sizeCalculation: sizeOf },
+  );
+}
+
+/** Where bytes are bounded, too, an entry takes the room of as many as its share of the bytes comes to. */
+function leastFrequent({ maxEntries: max, maxBytes }: MemoryTierSettings): TinyLfu<Slot> {
+  const weightOf = (slot: Slot, text: string) =>
+    maxBytes === undefined ? 1 : Math.max(1, (sizeOf(slot, text) / maxBytes) * max);
+  return new TinyLfu({ max, weightOf });
 }
 
 /** Stands in where a cache has no memory tier. */
