@@ -26,7 +26,6 @@ const PACKAGES = [
   ['msgpackr', 'msgpackr/', 'codec/'],
   ['lru-cache', 'lru-cache/', '(store|memory|cache)/'],
   ['cluster-key-slot', 'cluster-key-slot/', 'store/'],
-  ['cockatiel', 'cockatiel/', 'resilience/'],
   ['ms', '(@types/)?ms/', 'time/'],
   ['class-transformer', 'class-transformer/', '(invocation|cache)/'],
 ];

@@ -14,7 +14,6 @@ const LOADED = [
   '@nestjs/common',
   '@nestjs/core',
   'cluster-key-slot',
-  'cockatiel',
   'leven',
   'lru-cache',
   'ms',

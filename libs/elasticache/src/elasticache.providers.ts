@@ -182,7 +182,10 @@ export class ElastiCacheCore {
   }
 
   private memoryTier(name: string, { tier, policy }: CacheSettings): MemoryTier {
-    if (tier.kind !== 'memory') return noMemory;
+    if (tier.kind === 'shared') {
+      const codec = new EntryCodec(tier.codec);
+      return { ...noMemory, copy: (value) => codec.copy(value, `cache '${name}'`) };
+    }
     const { refreshAhead } = policy.freshness;
     const { memoryVersions: versions } = this;
     const { idleMs } = policy;

@@ -12,6 +12,7 @@ import type { Loaded } from './flight.js';
 import { freshnessFor } from './freshness.options.js';
 import type { NamedCache } from './named.cache.js';
 import { readOne } from './read.through.js';
+import type { Batch } from './read.load.many.js';
 import { readManyThrough } from './read.through.many.js';
 import { mergedTags, tagsFault } from './tags.js';
 import { evictInUnit, putInUnit } from './unit.writes.js';
@@ -97,7 +98,8 @@ export class CacheFacade<K extends Key = Key, V = unknown> implements Cache<K, V
     const { texts, firsts } = this.uniqueTexts(asked);
     const keep = this.keepOptions(options);
     const elements = texts.map((text) => ({ ask: this.askFor(text, options), options: keep }));
-    const batch = { caches: [named], elements, sharing: named.sharingOf(options) };
+    const sharing = named.sharingOf(options);
+    const batch: Batch = { parts: [{ cache: named, elements }], sharing };
     const results = await readManyThrough(batch, async (missing) => {
       const missingKeys = missing.map((i) => asked[firsts[i]!]!);
       const answer = await load(missingKeys, named.closing);

@@ -51,12 +51,20 @@ export class CacheWrites {
     });
     const options = keeps[0]?.options ?? {};
     if (made.length === 0) return;
+    const unstorable: (readonly [Lease, CacheSerializationError])[] = [];
     try {
       const outcomes = await store.keepMany(made);
-      for (const [i, [, write]] of made.entries()) this.concluded(write, outcomes[i]!, options);
+      for (const [i, [lease, write]] of made.entries()) {
+        const outcome = outcomes[i]!;
+        if (typeof outcome === 'boolean') this.kept(write, outcome);
+        else unstorable.push([lease, outcome]);
+      }
     } catch (error) {
+      for (const [lease] of made) void this.release(lease);
       this.failed(error, options);
     }
+    for (const [lease] of unstorable) void this.release(lease);
+    for (const [lease, error] of unstorable) this.failed(error, options, lease.text);
   }
 
   /** Gives up leases of loads that brought nothing to be stored. */
@@ -134,15 +142,6 @@ export class CacheWrites {
       this.failed(error, made.options, made.ask.text);
       return undefined;
     }
-  }
-
-  private concluded(
-    write: StoreWrite,
-    outcome: boolean | CacheSerializationError,
-    options: KeepOptions,
-  ): void {
-    if (outcome instanceof CacheSerializationError) this.failed(outcome, options, write.text);
-    else this.kept(write, outcome);
   }
 
   private kept(write: StoreWrite, isStored: boolean): void {

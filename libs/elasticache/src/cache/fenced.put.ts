@@ -40,33 +40,41 @@ type FirstPhase =
  * store it removes, since what is there is no longer true.
  */
 export class FencedPut {
-  /** The unit of work it is part of. */
-  readonly unit = CacheTransaction.current();
-
   private constructor(
     private readonly parts: FencedPutParts,
     private readonly ask: PutAsk,
-    private readonly first: FirstPhase,
+    private readonly phase: {
+      readonly first: FirstPhase;
+      /** The unit of work that it was begun in. */
+      readonly unit: CacheTransaction | undefined;
+    },
   ) {}
+
+  /** The unit of work it is part of, be that over by now. */
+  get unit(): CacheTransaction | undefined {
+    return this.phase.unit;
+  }
 
   /** @throws CacheUnavailableError in strict mode, where the first phase failed: the method must not run */
   static async begin(parts: FencedPutParts, ask: PutAsk, method?: string): Promise<FencedPut> {
     const { policy, store, recorder, evictions, where } = parts;
     const { text, tags, lateTags = false } = ask;
+    const unit = CacheTransaction.current();
+    const begun = (first: FirstPhase) => new FencedPut(parts, ask, { first, unit });
     if (policy.strict && text === undefined) {
       const eviction = await evictions.begin(undefined, method);
-      return new FencedPut(parts, ask, { kind: 'guard', eviction });
+      return begun({ kind: 'guard', eviction });
     }
     try {
       const first: FirstPhase =
         text === undefined
           ? { kind: 'unkeyed', unkeyed: await store.beginUnkeyed(tags, lateTags) }
           : { kind: 'lease', lease: await store.begin({ ...ask, text }, policy.strict) };
-      return new FencedPut(parts, ask, first);
+      return begun(first);
     } catch (error) {
       recorder.failed(error, { operation: 'put', method, key: text });
       if (policy.strict) throw unprepared(method ?? where, error);
-      return new FencedPut(parts, ask, { kind: 'failed' });
+      return begun({ kind: 'failed' });
     }
   }
 
@@ -88,7 +96,8 @@ export class FencedPut {
     loaded: Loaded,
     options: KeepOptions,
   ): Promise<CacheSerializationError | undefined> {
-    const { first, parts } = this;
+    const { parts, phase } = this;
+    const { first } = phase;
     const { evictions, recorder, policy, where } = parts;
     if (first.kind === 'guard') return void (await first.eviction.finish({ texts: [text] }));
     if (first.kind === 'failed')
@@ -104,7 +113,8 @@ export class FencedPut {
 
   /** The method failed, or brought nothing to be stored: what is there stays. */
   async abandon(): Promise<void> {
-    const { first, parts } = this;
+    const { parts, phase } = this;
+    const { first } = phase;
     if (first.kind === 'guard') await first.eviction.abandon();
     // A lease that cannot be given up ends by itself.
     if (first.kind === 'lease') await parts.store.abandon(first.lease).catch(() => undefined);
@@ -149,7 +159,7 @@ export class FencedPut {
   }
 
   private async leaseOf(text: string): Promise<Lease> {
-    const { first } = this;
+    const { first } = this.phase;
     if (first.kind === 'lease') return first.lease;
     const { unkeyed } = first as Extract<FirstPhase, { kind: 'unkeyed' }>;
     return this.parts.store.keyed(unkeyed, text);

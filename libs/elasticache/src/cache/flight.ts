@@ -8,6 +8,8 @@ export type Loaded = Pick<Entry, 'value' | 'emissions'> & {
   readonly unshared?: boolean;
   /** An expired copy, where the loader failed or found no room. */
   readonly stale?: true;
+  /** The loader of a batch had no value for this key. */
+  readonly absent?: true;
 };
 
 interface Joiner {
@@ -99,6 +101,13 @@ export class Flight {
     ended?.forEach((resolve) => resolve());
     joiners?.forEach(tell);
   }
+}
+
+/** One that nobody can join: its load is somebody's by another flight. */
+export function closedFlight(): Flight {
+  const flight = new Flight(true);
+  flight.land(undefined);
+  return flight;
 }
 
 /** Flights that are over and still in the table, at most; below it, taking each out would cost more than the load. */

@@ -7,9 +7,8 @@ import { isHit, type Outcome, type Target } from './read.target.js';
 /** A call that takes part in another's. */
 interface Follower {
   readonly target: Target;
-  /** Reads for itself, where waiting took too long. */
-  readonly alone: () => Promise<Outcome>;
-  readonly resolve: (outcome: Outcome | Promise<Outcome>) => void;
+  /** With nothing where waiting took too long. */
+  readonly resolve: (outcome: Outcome | undefined) => void;
   readonly reject: (error: Error) => void;
 }
 
@@ -34,12 +33,13 @@ export class Gathering {
     return this.sharing === sharing && isSameFreshness(this.freshness, freshness);
   }
 
-  /** What the leader's call brings, counted as if it had been the follower's own. */
-  follow(target: Target, alone: () => Promise<Outcome>): Promise<Outcome> {
+  /** What the leader's call brings, counted as if it had been the follower's own; what `late` brings where that takes too long. */
+  follow(target: Target, late: () => Promise<Outcome>): Promise<Outcome> {
     const followers = (this.followers ??= this.wait(target));
-    return new Promise((resolve, reject) => {
-      followers.push({ target, alone, resolve, reject });
+    const outcome = new Promise<Outcome | undefined>((resolve, reject) => {
+      followers.push({ target, resolve, reject });
     });
+    return outcome.then((came) => came ?? late()); // in the follower's own async context
   }
 
   /** One wait for all, since they came in one turn. The copies are made before the leader's caller has the value, who may change it. */
@@ -63,10 +63,10 @@ export class Gathering {
 
   private hand(loaded: Loaded | undefined, followers: readonly Follower[]): void {
     const isPlain = !loaded?.emissions && !loaded?.stale;
-    for (const [i, { target, alone, resolve }] of followers.entries()) {
+    for (const [i, { target, resolve }] of followers.entries()) {
       this.count(target);
       if (loaded === undefined) {
-        resolve(alone());
+        resolve(undefined);
         continue;
       }
       if (loaded.stale) target.cache.servedStale(target.ask.text);

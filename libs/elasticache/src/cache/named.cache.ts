@@ -6,6 +6,7 @@ import type { MissReason } from '../events/cache.events.js';
 import type { MemoryTier } from '../memory/memory.tier.js';
 import type { Deadline } from '../resilience/deadline.js';
 import type { Ask, CacheStore, Claim, Lease, Look, View } from '../store/cache.store.js';
+import { newToken } from '../store/token.js';
 import type { Clock } from '../time/clock.js';
 import type { Random } from '../time/jitter.js';
 import { CacheEvictions } from './cache.evictions.js';
@@ -14,7 +15,7 @@ import type { CacheRecorder } from './cache.recorder.js';
 import { CacheWrites } from './cache.writes.js';
 import { EntryMaker } from './entry.maker.js';
 import { FencedPut, type PutAsk } from './fenced.put.js';
-import { type Flight, Flights, landed, type Loaded, type Seat } from './flight.js';
+import { closedFlight, type Flight, Flights, landed, type Loaded, type Seat } from './flight.js';
 import { LoadRunner } from './load.runner.js';
 import { QueuedLoads } from './queued.loads.js';
 import { WaitingRoom } from './waiting.room.js';
@@ -193,6 +194,16 @@ export class NamedCache {
         return undefined;
       },
     );
+  }
+
+  /** The lease of an entry that a load fills beside its first one, unless somebody else has it. */
+  async claimBeside(ask: Ask, view: View, method?: string): Promise<Lease | undefined> {
+    const claim = await this.claim(ask, view, {
+      flight: closedFlight(),
+      token: newToken(),
+      method,
+    });
+    return claim?.kind === 'won' ? claim.lease : undefined;
   }
 
   /** Waits for another's load, within bounds; undefined where that is over, or there is no value to share. */

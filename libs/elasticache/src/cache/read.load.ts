@@ -3,7 +3,7 @@ import type { Claim, Lease, View } from '../store/cache.store.js';
 import { newToken } from '../store/token.js';
 import { Flight, type Loaded } from './flight.js';
 import { isWaitingForUs, waiting } from './load.context.js';
-import type { Finding } from './named.cache.js';
+import type { Finding, NamedCache } from './named.cache.js';
 import { delivered, handedOut, type Loader, type Outcome, type Target } from './read.target.js';
 
 /** Times that something else was found than before, after which a load goes unstored. */
@@ -107,7 +107,7 @@ async function joined(
   const seat = flight.join((value) => cache.copyForJoiner(value));
   loader.onJoin?.(seat.leave);
   const loaded = await waiting(flight, cache.patiently(seat));
-  const outcome = loaded && (await delivered(target, loaded));
+  const outcome = loaded && !loaded.absent ? await delivered(target, loaded) : undefined;
   if (outcome !== undefined) cache.recorder.coalesced(ask.text);
   return outcome;
 }
@@ -118,26 +118,34 @@ async function claimOthers(
   findings: readonly Finding[],
   { flight, first }: { flight: Flight; first: Lease },
 ): Promise<(Lease | undefined)[]> {
-  const claims = await Promise.allSettled(
-    targets.map(async ({ cache, ask, options }, i) => {
-      if (i === 0) return first;
-      const view = findings[i]?.view;
-      const attempt = {
-        flight: new Flight(flight.certain),
-        token: newToken(),
-        method: options.method,
-      };
-      const claim = view && (await cache.claim(ask, view, attempt));
-      attempt.flight.land(undefined); // nobody joins it there: the first target's is the one
-      return claim?.kind === 'won' ? claim.lease : undefined;
-    }),
-  );
-  const failure = claims.find((claim) => claim.status === 'rejected');
-  const leases = claims.map((claim) => (claim.status === 'fulfilled' ? claim.value : undefined));
+  const claims = targets.map(({ cache, ask, options }, i) => {
+    const view = findings[i]?.view;
+    if (i === 0) return { cache, lease: first };
+    return { cache, lease: view && cache.claimBeside(ask, view, options.method) };
+  });
+  try {
+    return await allOrNone(claims);
+  } catch (error) {
+    flight.crash(error);
+    throw error;
+  }
+}
+
+/** A lease that is there, or on its way. */
+interface Claiming {
+  readonly cache: NamedCache;
+  readonly lease: Lease | undefined | Promise<Lease | undefined>;
+}
+
+/** The leases, as far as they are to be had; where an error handler throws, none is kept. */
+export async function allOrNone(claims: readonly Claiming[]): Promise<(Lease | undefined)[]> {
+  const settled = await Promise.allSettled(claims.map(async ({ lease }) => lease));
+  const failure = settled.find((claim) => claim.status === 'rejected');
+  const leases = settled.map((claim) => (claim.status === 'fulfilled' ? claim.value : undefined));
   if (failure === undefined) return leases;
-  flight.crash(failure.reason);
-  for (const [i, lease] of leases.entries())
-    if (lease) void targets[i]!.cache.writes.release(lease);
+  for (const [i, lease] of leases.entries()) {
+    if (lease !== undefined) void claims[i]!.cache.writes.release(lease);
+  }
   throw failure.reason;
 }
 
@@ -178,11 +186,12 @@ function keepAll(
 }
 
 /** Nothing may be stored; the load may still be shared with those who began to wait before it began. */
-async function loadUnstored(target: Target, loader: Loader): Promise<Outcome> {
+export async function loadUnstored(target: Target, loader: Loader): Promise<Outcome> {
   const { cache, ask } = target;
   const load = (flight?: Flight) => cache.loads.run(ask.text, () => loader.load(flight, cache));
-  // A unit of work and those beside it see different truths.
-  const isAlone = loader.sharing === false || CacheTransaction.current() !== undefined;
+  // A unit of work and those beside it see different truths; code that has room does not wait for what has none.
+  const isAlone =
+    loader.sharing === false || cache.loads.isInside || CacheTransaction.current() !== undefined;
   if (isAlone) return { ...(await load()), own: true };
   const { loaded, own } = await cache.queued.run(ask.text, {
     load,

@@ -2,7 +2,7 @@ import { CacheTransaction } from '../coherence/cache.transaction.js';
 import { Gathering } from './gathering.js';
 import { isLoading } from './load.context.js';
 import type { Finding } from './named.cache.js';
-import { joinOrLoad } from './read.load.js';
+import { joinOrLoad, loadUnstored } from './read.load.js';
 import { refresh, staleOutcome } from './read.stale.js';
 import {
   hitAtOnce,
@@ -53,9 +53,8 @@ export function readShared(target: Target, loader: Loader): Promise<Outcome> {
   const { unsent } = cache.store;
   const isPlain = loader.sharing !== false && loader.certain && target.revive === undefined;
   const mayGather = unsent !== undefined && isPlain;
-  if (!mayGather || isLoading() || CacheTransaction.current() !== undefined) {
-    return readAlone(target, loader);
-  }
+  const isWithin = isLoading() || cache.loads.isInside || CacheTransaction.current() !== undefined;
+  if (!mayGather || isWithin) return readAlone(target, loader);
   const { text } = ask;
   const { freshness } = options;
   const known = unsent.note?.text === text ? (unsent.note as Gathering) : undefined;
@@ -65,8 +64,8 @@ export function readShared(target: Target, loader: Loader): Promise<Outcome> {
     unsent.note = gathering;
     return gathering.outcome;
   }
-  const alone = () => readAlone(target, loader);
-  return known.isOpenTo(freshness, loader.sharing) ? known.follow(target, alone) : alone();
+  if (!known.isOpenTo(freshness, loader.sharing)) return readAlone(target, loader);
+  return known.follow(target, () => loadUnstored(target, loader));
 }
 
 function readAlone(target: Target, loader: Loader, led?: Gathering): Promise<Outcome> {

@@ -7,6 +7,7 @@ import {
   tagsBytes,
   TOKEN_BYTES,
 } from './entry.versions.js';
+import { copyOf } from './value.walk.js';
 import { CacheSerializationError } from '../errors/cache.errors.js';
 import {
   compress,
@@ -115,6 +116,17 @@ export class EntryCodec {
     return payload.length < this.compression.threshold
       ? this.seal(sealed, payload)
       : this.sealCompressed(sealed, payload, where);
+  }
+
+  /** A value as a hit would bring it. Throws as {@link encode}. */
+  copy(value: unknown, where: string): unknown {
+    if (this.serializerId !== CUSTOM) return copyOf(value, where);
+    const payload = this.serialize(value, where);
+    try {
+      return this.serializers.get(CUSTOM)!.deserialize(payload);
+    } catch (cause) {
+      throw undecodable(where, 'the serializer does not read what it wrote', cause);
+    }
   }
 
   /**

@@ -59,21 +59,19 @@ async function readBatch(
 ): Promise<unknown[]> {
   const { cached, uncached, places } = sorted;
   const caches = step.caches(call);
-  const [cache] = caches;
-  const elements = cached.map((own) => {
-    const options = step.keepOptions(own.call);
-    if (cache === undefined) return { ask: { text: own.text, tags: [] }, options };
-    return {
+  const parts = caches.map((cache) => ({
+    cache,
+    elements: cached.map((own) => ({
       ask: step.ask(own.call, own.text, cache),
-      options: step.keepOptionsIn(cache, options),
-    };
-  });
+      options: step.keepOptionsIn(cache, step.keepOptions(own.call)),
+    })),
+  }));
   const sharing = caches
     .map((cache) => cache.sharingOf(step.options))
     .reduce(narrower, 'distributed');
   let rest: unknown[] | undefined;
   const { revive } = plan.reviver;
-  const batch = { caches, elements, sharing, revive };
+  const batch = { parts, sharing, revive };
   const read = await readManyThrough(batch, async (missing, isReload) => {
     const missed = missing.map((i) => cached[i]!.element);
     const isFirst = !isReload && rest === undefined;

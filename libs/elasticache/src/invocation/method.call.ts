@@ -171,16 +171,17 @@ class TargetPut implements PendingWrite {
     const { cache, ask, options } = this.target;
     const { unless, ...rest } = options;
     if (loaded.unshared) return this.abandon();
-    let kept = loaded;
-    let isRuledOut: boolean | undefined;
+    let failure: unknown;
     try {
-      isRuledOut = unless?.(loaded);
+      if (unless?.(loaded)) return await this.abandon();
     } catch (error) {
-      cache.recorder.failed(error, { operation: 'put', method: options.method, key: ask.text });
-      kept = { ...loaded, unshared: true }; // what is there may be untrue by now, and goes
+      failure = error;
     }
-    if (isRuledOut) return this.abandon();
+    // Where the option fails, what is there may be untrue by now, and goes.
+    const kept = failure === undefined ? loaded : { ...loaded, unshared: true };
     await putInUnit(cache, this.put!, { text: ask.text, loaded: kept, options: rest });
+    if (failure === undefined) return;
+    cache.recorder.failed(failure, { operation: 'put', method: options.method, key: ask.text });
   }
 
   async abandon(): Promise<void> {

@@ -106,16 +106,32 @@ class PendingEvict implements PendingWrite {
 
   async finish({ value }: Loaded): Promise<void> {
     const { step, call, caches } = this;
-    const evicted = reporting(step, caches[0]?.recorder ?? this.tags.recorder, () =>
-      step.appliesTo(call, value) ? (this.known ?? step.evictedBy(call, value)) : undefined,
-    );
-    if (evicted === undefined) return this.abandon();
+    // Where an option fails, what is known is evicted, and what was guarded is no longer believed.
+    let evicted: Evicted | undefined = this.known;
+    const recorder = caches[0]?.recorder ?? this.tags.recorder;
+    const { isDecided, handlerError } = reporting(step, recorder, () => {
+      evicted = step.appliesTo(call, value)
+        ? (this.known ?? step.evictedBy(call, value))
+        : undefined;
+    });
+    if (evicted !== undefined) await this.conclude(evicted);
+    else if (isDecided) await this.abandon();
+    else this.lapse();
+    if (handlerError !== undefined) throw handlerError.error;
+  }
+
+  private async conclude(evicted: Evicted): Promise<void> {
     if (isTags(evicted)) return this.finishTags(evicted.tags);
     if (this.underWay === undefined) await this.begin();
     const { unit } = this;
     await settle(
       this.underWay!.map(([cache, eviction]) => finishInUnit(cache, { eviction, unit }, evicted)),
     );
+  }
+
+  /** What should have been evicted is not known: what was guarded is invalid when the guards end. */
+  private lapse(): void {
+    for (const [, eviction] of this.underWay ?? []) eviction.lapse();
   }
 
   async abandon(): Promise<void> {
@@ -159,7 +175,7 @@ class PendingPutOf implements PendingPut {
   private readonly options: KeepOptions;
   private begun: (readonly [NamedCache, FencedPut])[] = [];
   private decision: { readonly text: string | undefined; readonly loaded: Loaded } | undefined;
-  private failure: { readonly error: unknown } | undefined;
+  private handlerError: HandlerError | undefined;
 
   constructor(
     private readonly step: Step<'put'>,
@@ -187,21 +203,29 @@ class PendingPutOf implements PendingPut {
     const { value } = loaded;
     // Where an option fails, what is there may be untrue by now, and goes.
     this.decision = { text, loaded: { ...loaded, unshared: true } };
-    try {
-      reporting(step, this.caches[0]!.recorder, () => {
-        // Spring's order: a condition or unless may rule out the very result that has no key.
-        const applies = step.appliesTo(call, value) && !this.options.unless?.(loaded);
-        const decided = applies ? (text ?? step.textOf(call, value)) : undefined;
-        this.decision = { text: decided, loaded };
-      });
-    } catch (error) {
-      this.failure = { error }; // the error handler's: it fails the call once all writes are done
-    }
+    const { isDecided, handlerError } = reporting(step, this.caches[0]!.recorder, () => {
+      // Spring's order: a condition or unless may rule out the very result that has no key.
+      const applies = step.appliesTo(call, value) && !this.options.unless?.(loaded);
+      const decided = applies ? (text ?? step.textOf(call, value)) : undefined;
+      this.decision = { text: decided, loaded };
+    });
+    if (!isDecided && text === undefined) this.decideByKey(loaded);
+    this.handlerError = handlerError;
     return this.decision.text !== undefined;
   }
 
+  /** The key alone may be made of the result, though the option that failed was another. */
+  private decideByKey(loaded: Loaded): void {
+    try {
+      const text = this.step.textOf(this.call, loaded.value);
+      this.decision = { text, loaded: { ...loaded, unshared: true } };
+    } catch {
+      // Told already, if it is the same; nothing is known of what the put would have replaced.
+    }
+  }
+
   async finish(): Promise<void> {
-    const { step, failure } = this;
+    const { step, handlerError } = this;
     const { text, loaded } = this.decision!;
     const { unless: _, ...options } = this.options;
     if (text === undefined) await this.abandon();
@@ -212,7 +236,7 @@ class PendingPutOf implements PendingPut {
         ),
       );
     }
-    if (failure !== undefined) throw failure.error;
+    if (handlerError !== undefined) throw handlerError.error;
   }
 
   async abandon(): Promise<void> {
@@ -225,17 +249,28 @@ function isTags(evicted: Evicted): evicted is { readonly tags: readonly string[]
   return typeof evicted === 'object' && 'tags' in evicted;
 }
 
+/** What the error handler threw: it fails the call, once all writes are done. */
+interface HandlerError {
+  readonly error: unknown;
+}
+
 /** After the method, an option function that fails is reported; it costs neither the value nor the other operations. */
-function reporting<T>(
+function reporting(
   { kind, method }: Pick<Step, 'kind' | 'method'>,
   recorder: CacheRecorder,
-  evaluate: () => T,
-): T | undefined {
+  decide: () => void,
+): { readonly isDecided: boolean; readonly handlerError?: HandlerError } {
   try {
-    return evaluate();
-  } catch (error) {
-    if (!(error instanceof CacheError)) throw error;
-    recorder.failed(error, { operation: kind === 'evict' ? 'evict' : 'put', method });
-    return undefined;
+    decide();
+    return { isDecided: true };
+  } catch (failure) {
+    if (!(failure instanceof CacheError))
+      return { isDecided: false, handlerError: { error: failure } };
+    try {
+      recorder.failed(failure, { operation: kind === 'evict' ? 'evict' : 'put', method });
+    } catch (error) {
+      return { isDecided: false, handlerError: { error } };
+    }
+    return { isDecided: false };
   }
 }

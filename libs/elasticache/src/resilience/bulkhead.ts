@@ -1,21 +1,22 @@
-import { bulkhead, BulkheadRejectedError } from 'cockatiel';
-
+/** How many run at a time, and how many wait for room. */
 export interface BulkheadLimits {
   readonly concurrent: number;
   readonly queue: number;
 }
 
-/** So many at a time, and so many who wait: nobody beyond them. */
+/**
+ * Bounds how much runs at a time. Room that is given up goes to whoever has waited longest, directly:
+ * nobody who comes in between gets ahead. Whoever waited goes on in the async context it came with.
+ */
 export class Bulkhead {
-  private readonly policy;
+  private running = 0;
+  private readonly waiting: (() => void)[] = [];
 
-  constructor(limits: BulkheadLimits) {
-    this.policy = bulkhead(limits.concurrent, limits.queue);
-  }
+  constructor(private readonly limits: BulkheadLimits) {}
 
   /** Whether who comes now has to wait. */
   get isFull(): boolean {
-    return this.policy.executionSlots === 0;
+    return this.running >= this.limits.concurrent;
   }
 
   /**
@@ -27,13 +28,16 @@ export class Bulkhead {
     work: () => Promise<T>,
     { begun, refused }: { begun: () => boolean; refused: () => Error },
   ): Promise<T> {
+    if (!this.isFull) this.running++;
+    else if (this.waiting.length >= this.limits.queue) throw refused();
+    else await new Promise<void>((resolve) => this.waiting.push(resolve));
     try {
-      return await this.policy.execute(() => {
-        if (begun()) return work();
-        throw refused();
-      });
-    } catch (error) {
-      throw error instanceof BulkheadRejectedError ? refused() : error;
+      if (!begun()) throw refused();
+      return await work();
+    } finally {
+      const next = this.waiting.shift();
+      if (next === undefined) this.running--;
+      else next();
     }
   }
 }

@@ -160,6 +160,7 @@ export class RedisStore implements CacheStore {
       const stamped = await this.stamps.of(bare(write.text, ask.tags, versions), write.entry);
       if (stamped === undefined) continue; // a tag was evicted meanwhile
       const [bytes, lifeMs] = await sealed(this.parts, write, stamped);
+      this.stamps.extend(stamped, lifeMs);
       const item = { keys: this.keysOf(write.text), arguments: [bytes, lifeMs, view.seen] };
       if ((await this.scripts.run(PUT_IF, item)) !== 2) return undefined;
     }

@@ -1,0 +1,246 @@
+import type { Ask, Lease } from '../store/cache.store.js';
+import { newToken } from '../store/token.js';
+import type { SingleFlight } from './cache.policy.js';
+import type { KeepOptions } from './entry.maker.js';
+import { closedFlight, Flight, type Loaded, type Seat } from './flight.js';
+import { isWaitingForUs, waiting } from './load.context.js';
+import type { Finding, NamedCache } from './named.cache.js';
+import { allOrNone } from './read.load.js';
+import { delivered, type Outcome, type Revive, type Target } from './read.target.js';
+
+/** One key of a batch. */
+export interface Element {
+  readonly ask: Ask;
+  readonly options: KeepOptions;
+}
+
+/** A cache that a batch reads and fills, with the keys as they are asked of it. */
+export interface Part {
+  readonly cache: NamedCache;
+  readonly elements: readonly Element[];
+}
+
+/** A batch of keys, each there once, over the caches that are asked in order and all filled. */
+export interface Batch {
+  readonly parts: readonly Part[];
+  /** Who shares the loads of its keys. */
+  readonly sharing: SingleFlight;
+  /** As of a single read's target. */
+  readonly revive?: Revive | undefined;
+}
+
+/** Loads the missing of a batch, given by their index; what has no value is absent from the answer. `isReload`: behind the caller's back. */
+export type LoadMany = (
+  missing: readonly number[],
+  isReload?: boolean,
+) => Promise<ReadonlyMap<number, Loaded>>;
+
+export type Results = (Outcome | undefined)[];
+
+/** What this call does about one missing key: load it, under the lease if it has one, or wait for whoever does. */
+export type Share =
+  | { readonly kind: 'load'; readonly lease?: Lease; readonly flight: Flight }
+  | { readonly kind: 'join'; readonly flight: Flight; readonly seat: Seat }
+  | { readonly kind: 'wait'; readonly token: string };
+
+/** Claims every missing key of a cache, in one round trip. */
+export async function shareOut(
+  batch: Batch,
+  part: Part,
+  { missing, findings }: { missing: readonly number[]; findings: readonly (Finding | undefined)[] },
+): Promise<Map<number, Share>> {
+  const settled = await Promise.allSettled(
+    missing.map((i) => shareOf(targetOf(batch, part, i), findings[i]!, batch)),
+  );
+  const shares = new Map<number, Share>();
+  for (const [m, outcome] of settled.entries()) {
+    if (outcome.status === 'fulfilled') shares.set(missing[m]!, outcome.value);
+  }
+  const failure = settled.find((outcome) => outcome.status === 'rejected');
+  if (failure === undefined) return shares;
+  for (const share of shares.values()) giveUp(part.cache, share, failure.reason);
+  throw failure.reason;
+}
+
+function giveUp(cache: NamedCache, share: Share, reason: unknown): void {
+  if (share.kind === 'join') share.seat.leave();
+  if (share.kind !== 'load') return;
+  share.flight.crash(reason);
+  if (share.lease !== undefined) void cache.writes.release(share.lease);
+}
+
+async function shareOf(
+  { cache, ask, options }: Target,
+  { view }: Finding,
+  { parts, sharing }: Batch,
+): Promise<Share> {
+  const flight = new Flight(true, parts.length);
+  if (view === undefined) return { kind: 'load', flight };
+  const attempt = { flight, token: newToken(), method: options.method };
+  const claim = await cache.claim(ask, view, attempt);
+  if (claim?.kind === 'held') {
+    const known = cache.flights.get(claim.token);
+    const isOutdated = known?.lease && !cache.store.isCurrent(known.lease, view);
+    if (known !== undefined && !isOutdated) {
+      const isJoinable = sharing !== false && known.isShared && known.certain;
+      const isEnough = known.fills === parts.length;
+      const mayWait = !isWaitingForUs(known) && (known.isBegun || !cache.loads.isInside);
+      if (!isJoinable || !isEnough || !mayWait) return { kind: 'load', flight };
+      // The seat is taken in this turn: the flight may land before the other keys are sorted out.
+      const seat = known.join((value) => cache.copyForJoiner(value));
+      return { kind: 'join', flight: known, seat };
+    }
+    if (isOutdated) {
+      const again = {
+        flight: new Flight(true, parts.length),
+        token: newToken(),
+        method: options.method,
+      };
+      const taken = await cache.claim(ask, view, { ...again, replaced: claim.token });
+      if (taken?.kind !== 'won') return { kind: 'load', flight: again.flight };
+      return { kind: 'load', flight: again.flight, lease: taken.lease };
+    }
+    if (sharing === 'distributed' && claim.waits) return { kind: 'wait', token: claim.token };
+  }
+  if (claim?.kind === 'changed') return { kind: 'wait', token: '' };
+  return claim?.kind === 'won'
+    ? { kind: 'load', flight, lease: claim.lease }
+    : { kind: 'load', flight };
+}
+
+/** Fills in what others load. Answers with what they did not bring. */
+export async function awaitOthers(
+  batch: Batch,
+  shares: ReadonlyMap<number, Share>,
+  results: Results,
+): Promise<number[]> {
+  const first = batch.parts[0]!;
+  const { recorder } = first.cache;
+  const waits = [...shares].map(async ([i, share]) => {
+    if (share.kind === 'load') return [];
+    const target = targetOf(batch, first, i);
+    const outcome =
+      share.kind === 'join' ? await joined(target, share) : await awaited(target, share.token);
+    if (outcome === undefined) return [i];
+    if (outcome === NOT_THERE) return [];
+    recorder.coalesced(target.ask.text);
+    results[i] = outcome;
+    return [];
+  });
+  return (await Promise.all(waits)).flat();
+}
+
+/** A load that ended without a value for the key: there is none. */
+const NOT_THERE: Outcome = { value: undefined, own: false };
+
+async function joined(
+  target: Target,
+  { flight, seat }: Extract<Share, { kind: 'join' }>,
+): Promise<Outcome | undefined> {
+  const loaded = await waiting(flight, target.cache.patiently(seat));
+  if (loaded === undefined) return undefined;
+  if (loaded.absent) return NOT_THERE;
+  return (await delivered(target, loaded)) ?? { ...loaded, own: false };
+}
+
+/** Looks again until another process has stored the value, or it is no use to wait. */
+async function awaited(target: Target, token: string): Promise<Outcome | undefined> {
+  const { cache, ask, options } = target;
+  const until = cache.clock.now() + cache.policy.waitMs;
+  let holder = token;
+  for (;;) {
+    if (holder !== '') await cache.waitingRoom.nextLook(ask.text, holder);
+    const finding = await cache.lookAgain(ask, options);
+    if (finding.freshness === 'fresh' || finding.freshness === 'due') {
+      return delivered(target, { value: cache.handOut(finding.entry!) });
+    }
+    if (finding.view === undefined || cache.clock.now() >= until) return undefined;
+    const attempt = { flight: closedFlight(), token: newToken(), method: options.method };
+    const claim = await cache.claim(ask, finding.view, attempt);
+    if (claim?.kind === 'won') {
+      await cache.writes.release(claim.lease); // it ended without a value; whoever loads now is not ordered
+      return undefined;
+    }
+    if (claim?.kind === 'changed')
+      holder = attempt.token; // it is stored again and again: not at once
+    else if (claim?.kind === 'held' && claim.waits) holder = claim.token;
+    else return undefined;
+  }
+}
+
+interface Loading {
+  readonly load: LoadMany;
+  readonly shares: ReadonlyMap<number, Share>;
+  readonly results: Results;
+}
+
+/** What joiners get of a key that the load had no value for. */
+const ABSENT: Loaded = { value: undefined, absent: true };
+
+export async function loadMissing(
+  batch: Batch,
+  missing: readonly number[],
+  { load, shares, results }: Loading,
+): Promise<void> {
+  const { cache, elements } = batch.parts[0]!;
+  const flights = missing.map((i) => (shares.get(i) as Extract<Share, { kind: 'load' }>).flight);
+  const whole = new Flight(true); // nobody joins it: it stands for the one load behind all of them
+  for (const flight of flights) flight.waitsFor = new Set([whole]);
+  let leases: readonly (Lease | undefined)[] = [];
+  const leaseOf = (c: number, m: number) => leases[c * missing.length + m];
+  try {
+    leases = await leasesOf(batch, missing, shares);
+    const first = elements[missing[0]!]!.ask.text;
+    const loaded = await cache.loads.run(first, () => load(missing), whole);
+    await Promise.all(
+      batch.parts.map((part, c) => {
+        const keeps = missing.flatMap((i, m) => {
+          const [value, lease] = [loaded.get(i), leaseOf(c, m)];
+          if (lease === undefined) return [];
+          if (value !== undefined) return [{ ...part.elements[i]!, lease, loaded: value }];
+          void part.cache.writes.release(lease, true);
+          return [];
+        });
+        return part.cache.writes.keepMany(keeps);
+      }),
+    );
+    for (const [m, i] of missing.entries()) {
+      const value = loaded.get(i);
+      flights[m]!.land(value ?? ABSENT);
+      if (value !== undefined) results[i] = { ...value, own: true };
+    }
+  } catch (error) {
+    for (const flight of flights) flight.crash(error);
+    for (const [l, lease] of leases.entries()) {
+      const part = batch.parts[Math.floor(l / missing.length)]!;
+      if (lease !== undefined) void part.cache.writes.release(lease);
+    }
+    throw error;
+  }
+}
+
+/** The leases of what is to be loaded, cache by cache: of the first they are claimed, of the others they are claimed now. */
+function leasesOf(
+  { parts }: Batch,
+  missing: readonly number[],
+  shares: Loading['shares'],
+): Promise<(Lease | undefined)[]> {
+  const claims = parts.flatMap(({ cache, elements }, c) =>
+    missing.map((i) => {
+      const share = shares.get(i) as Extract<Share, { kind: 'load' }>;
+      const own = share.lease;
+      const isClaimed = c === 0 || own === undefined;
+      return { cache, lease: isClaimed ? own : claimAnew(cache, elements[i]!) };
+    }),
+  );
+  return allOrNone(claims);
+}
+
+async function claimAnew(cache: NamedCache, { ask, options }: Element): Promise<Lease | undefined> {
+  const { view } = await cache.lookAgain(ask, options);
+  return view && cache.claimBeside(ask, view, options.method);
+}
+
+export function targetOf({ revive }: Batch, { cache, elements }: Part, i: number): Target {
+  return { ...elements[i]!, cache, revive };
+}
