@@ -10,7 +10,7 @@ import type { Case, Contender, Question } from './question.js';
 const ROUNDS = 15;
 const ROUND_MS = 200;
 /** Not counted: the compiler is at work, for some hundred thousand calls. */
-const WARM_UP_MS = 4000;
+const WARM_UP_MS = 3000;
 
 export interface Result {
   readonly contender: Contender;

@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { describe, expect, it } from '@jest/globals';
 import { gate } from '../../../../test/support/gate.js';
 import { Bulkhead } from './bulkhead.js';
@@ -26,6 +27,34 @@ function open(concurrent: number, queue: number) {
 const turn = () => new Promise((resolve) => setImmediate(resolve));
 
 describe('A bulkhead', () => {
+  it('lets who waited go on in the async context it came with', async () => {
+    const context = new AsyncLocalStorage<string>();
+    const bulkhead = new Bulkhead({ concurrent: 1, queue: 10 });
+    const limits = { begun: () => true, refused: () => full };
+    const run = (name: string) =>
+      context.run(name, () =>
+        bulkhead.run(async () => {
+          await turn();
+          return context.getStore();
+        }, limits),
+      );
+    expect(await Promise.all(['a', 'b', 'c'].map(run))).toEqual(['a', 'b', 'c']);
+  });
+
+  it('hands the room over: nobody who comes in between gets ahead', async () => {
+    const { bulkhead, begun, run } = open(1, 1);
+    const first = run(1);
+    const second = run(2);
+    first.door.open();
+    await first.done;
+    expect(bulkhead.isFull).toBe(true);
+    const third = run(3);
+    second.door.open();
+    third.door.open();
+    await Promise.all([second.done, third.done]);
+    expect(begun).toEqual([1, 2, 3]);
+  });
+
   it('runs so many at a time, and lets the others in as they came', async () => {
     const { bulkhead, begun, run, most } = open(2, 10);
     expect(bulkhead.isFull).toBe(false);
