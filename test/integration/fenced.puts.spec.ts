@@ -1,22 +1,11 @@
 import { describe, expect, it } from '@jest/globals';
-import {
-  CacheEvict,
-  CachePut,
-  Cacheable,
-  CacheTransaction,
-  fromResult,
-  glob,
-} from 'nestjs-elasticache';
+import { CachePut, Cacheable, CacheTransaction, fromResult, glob } from 'nestjs-elasticache';
 import type { Cache, CacheManager, CacheOptions } from 'nestjs-elasticache';
 import { Observable, from, lastValueFrom } from 'rxjs';
 import { type Running, gate, onTier, recordFailures, tiers } from '../support/cache.application.js';
 import { until } from '../support/waiting.js';
 
 const unstorable = () => ({ f: () => 1 });
-
-function fail(): never {
-  throw new Error('own');
-}
 
 class Articles {
   door = gate();
@@ -62,35 +51,6 @@ class Articles {
   }
   @CachePut('articles', { condition: fromResult((value) => value !== 'put') })
   saveIf(_id: number): Promise<unknown> {
-    return this.write();
-  }
-  @CachePut('articles', { unless: fail })
-  saveUnlessFailing(_id: number): Promise<unknown> {
-    return this.write();
-  }
-  @CachePut('articles', { condition: fromResult(fail) })
-  saveIfFailing(_id: number): Promise<unknown> {
-    return this.write();
-  }
-  @Cacheable('articles', { unless: fail })
-  @CachePut('others')
-  refreshUnlessFailing(_id: number): Promise<unknown> {
-    return this.write();
-  }
-  @CachePut('articles', { key: fromResult(() => 7), unless: fail })
-  createUnlessFailing(_id: number): Promise<unknown> {
-    return this.write();
-  }
-  @CacheEvict('articles', { condition: fromResult(fail) })
-  removeIfFailing(_id: number): Promise<unknown> {
-    return this.write();
-  }
-  @CachePut('articles', {
-    ttl: fromResult(() => {
-      throw new Error('own');
-    }),
-  })
-  saveForHowLong(_id: number): Promise<unknown> {
     return this.write();
   }
 }
@@ -309,21 +269,6 @@ describe.each(tiers)('A put around a method, %s', (name) => {
     },
   );
 
-  it('whose options fail leaves no lease behind, also where the error handler throws', async () => {
-    const errorHandler = (error: Error): never => {
-      throw error;
-    };
-    const { service, cache } = await tier.start(Articles, { errorHandler });
-    const articles = cache('articles');
-    await articles.put(7, 'old');
-    service.door.open();
-    const failed = { code: 'CACHE_OPTION_FAILED' };
-    for (const how of ['refreshUnlessFailing', 'removeIfFailing'] as const) {
-      await expect(service[how](7)).rejects.toMatchObject(failed);
-      expect(await articles.explain(7)).toMatchObject({ found: 'miss', lease: 'none' });
-    }
-  });
-
   it('in a unit of work that is over before its first phase leaves nothing', async () => {
     const { service, articles } = await start();
     await articles.put(7, 'old');
@@ -335,22 +280,6 @@ describe.each(tiers)('A put around a method, %s', (name) => {
     await saving;
     await until('it is abandoned', async () => (await articles.explain(7)).lease === 'none');
     expect(await articles.get(7)).not.toBe('put');
-  });
-
-  it.each([
-    'saveForHowLong',
-    'saveUnlessFailing',
-    'saveIfFailing',
-    'refreshUnlessFailing',
-    'createUnlessFailing',
-    'removeIfFailing',
-  ] as const)('whose options fail removes what it should have replaced: %s', async (how) => {
-    const { service, articles, failures } = await start();
-    await articles.put(7, 'old');
-    service.door.open();
-    expect(await service[how](7)).toBe('put');
-    expect(await articles.getEntry(7)).toBeUndefined();
-    expect(failures.seen.map(({ error }) => error.code)).toEqual(['CACHE_OPTION_FAILED']);
   });
 });
 
