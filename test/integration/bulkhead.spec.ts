@@ -101,7 +101,7 @@ describe.each(tiers)('The loads of a cache with room for so many, %s', (name) =>
     const running = [service.find(0), service.find(1)];
     await until('the room is taken', () => service.running === 2);
     const queued = range(2, 3).map((id) => service.find(id));
-    for (let i = 0; i < 3; i++) await articles.get('nothing');
+    for (let i = 0; i < 10; i++) await articles.get('nothing');
     await new Promise(setImmediate);
     const refused = [
       service.find(5),

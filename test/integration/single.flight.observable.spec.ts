@@ -88,7 +88,7 @@ describe.each(tiers)('Single flight of Observables, %s', (name) => {
 
   /** Resolves when every lookup sent before has been answered, and what came of it has run. */
   async function lookedUp(cache: Cache): Promise<void> {
-    for (let i = 0; i < 3; i++) {
+    for (let i = 0; i < 10; i++) {
       await cache.get('nothing');
       await new Promise(setImmediate);
     }

@@ -65,7 +65,7 @@ describe.each(tiers)('Single flight, %s', (name) => {
     const elsewhere = running.cache('elsewhere');
     /** Resolves when every lookup sent before has been answered, and what came of it has run. */
     const lookedUp = async () => {
-      for (let i = 0; i < 3; i++) {
+      for (let i = 0; i < 10; i++) {
         await elsewhere.get('nothing');
         await new Promise(setImmediate);
       }

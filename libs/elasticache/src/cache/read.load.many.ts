@@ -37,10 +37,17 @@ export type LoadMany = (
 
 export type Results = (Outcome | undefined)[];
 
+/** A seat in a load of this process. */
+interface Joined {
+  readonly kind: 'join';
+  readonly flight: Flight;
+  readonly seat: Seat;
+}
+
 /** What this call does about one missing key: load it, under the lease if it has one, or wait for whoever does. */
 export type Share =
   | { readonly kind: 'load'; readonly lease?: Lease; readonly flight: Flight }
-  | { readonly kind: 'join'; readonly flight: Flight; readonly seat: Seat }
+  | Joined
   | { readonly kind: 'wait'; readonly token: string };
 
 /** Claims every missing key of a cache, in one round trip. */
@@ -69,11 +76,9 @@ function giveUp(cache: NamedCache, share: Share, reason: unknown): void {
   if (share.lease !== undefined) void cache.writes.release(share.lease);
 }
 
-async function shareOf(
-  { cache, ask, options }: Target,
-  { view }: Finding,
-  { parts, sharing }: Batch,
-): Promise<Share> {
+async function shareOf(target: Target, { view }: Finding, batch: Batch): Promise<Share> {
+  const { cache, ask, options } = target;
+  const { parts, sharing } = batch;
   const flight = new Flight(true, parts.length);
   if (view === undefined) return { kind: 'load', flight };
   const attempt = { flight, token: newToken(), method: options.method };
@@ -82,13 +87,7 @@ async function shareOf(
     const known = cache.flights.get(claim.token);
     const isOutdated = known?.lease && !cache.store.isCurrent(known.lease, view);
     if (known !== undefined && !isOutdated) {
-      const isJoinable = sharing !== false && known.isShared && known.certain;
-      const isEnough = known.fills === parts.length;
-      const mayWait = !isWaitingForUs(known) && (known.isBegun || !cache.loads.isInside);
-      if (!isJoinable || !isEnough || !mayWait) return { kind: 'load', flight };
-      // The seat is taken in this turn: the flight may land before the other keys are sorted out.
-      const seat = known.join((value) => cache.copyForJoiner(value));
-      return { kind: 'join', flight: known, seat };
+      return seatIn(known, cache, batch) ?? { kind: 'load', flight };
     }
     if (isOutdated) {
       const again = {
@@ -108,6 +107,16 @@ async function shareOf(
     : { kind: 'load', flight };
 }
 
+/** Taken in this turn: the flight may land before the other keys are sorted out. Undefined where it is not to be waited for. */
+function seatIn(flight: Flight, cache: NamedCache, { parts, sharing }: Batch): Joined | undefined {
+  const isJoinable = sharing !== false && flight.isShared && flight.certain;
+  const isEnough = flight.fills === parts.length;
+  const mayWait = !isWaitingForUs(flight) && (flight.isBegun || !cache.loads.isInside);
+  if (!isJoinable || !isEnough || !mayWait) return undefined;
+  const seat = flight.join((value) => cache.copyForJoiner(value));
+  return { kind: 'join', flight, seat };
+}
+
 /** Fills in what others load. Answers with what they did not bring. */
 export async function awaitOthers(
   batch: Batch,
@@ -120,7 +129,9 @@ export async function awaitOthers(
     if (share.kind === 'load') return [];
     const target = targetOf(batch, first, i);
     const outcome =
-      share.kind === 'join' ? await joined(target, share) : await awaited(target, share.token);
+      share.kind === 'join'
+        ? await joined(target, share)
+        : await awaited(target, share.token, batch);
     if (outcome === undefined) return [i];
     if (outcome === NOT_THERE) return [];
     recorder.coalesced(target.ask.text);
@@ -133,10 +144,7 @@ export async function awaitOthers(
 /** A load that ended without a value for the key: there is none. */
 const NOT_THERE: Outcome = { value: undefined, own: false };
 
-async function joined(
-  target: Target,
-  { flight, seat }: Extract<Share, { kind: 'join' }>,
-): Promise<Outcome | undefined> {
+async function joined(target: Target, { flight, seat }: Joined): Promise<Outcome | undefined> {
   const loaded = await waiting(flight, target.cache.patiently(seat));
   if (loaded === undefined) return undefined;
   if (loaded.absent) return NOT_THERE;
@@ -144,7 +152,7 @@ async function joined(
 }
 
 /** Looks again until another process has stored the value, or it is no use to wait. */
-async function awaited(target: Target, token: string): Promise<Outcome | undefined> {
+async function awaited(target: Target, token: string, batch: Batch): Promise<Outcome | undefined> {
   const { cache, ask, options } = target;
   const until = cache.clock.now() + cache.policy.waitMs;
   let holder = token;
@@ -161,10 +169,18 @@ async function awaited(target: Target, token: string): Promise<Outcome | undefin
       await cache.writes.release(claim.lease); // it ended without a value; whoever loads now is not ordered
       return undefined;
     }
-    if (claim?.kind === 'changed')
+    if (claim?.kind === 'changed') {
       holder = attempt.token; // it is stored again and again: not at once
-    else if (claim?.kind === 'held' && claim.waits) holder = claim.token;
-    else return undefined;
+    } else if (claim?.kind === 'held') {
+      const known = cache.flights.get(claim.token);
+      const isCurrent = known?.lease && cache.store.isCurrent(known.lease, finding.view);
+      const seat = isCurrent ? seatIn(known, cache, batch) : undefined;
+      if (seat !== undefined) return joined(target, seat);
+      if (known !== undefined || !claim.waits) return undefined;
+      holder = claim.token;
+    } else {
+      return undefined;
+    }
   }
 }
 
