@@ -17,7 +17,12 @@ import {
 } from './compression.js';
 import { jsonSerializer } from './json.serializer.js';
 import { msgpackSerializer } from './msgpack.serializer.js';
-import type { CompressionOptions, Serializer, SerializerName } from './serializer.js';
+import type {
+  BuiltInSerializer,
+  CompressionOptions,
+  Serializer,
+  SerializerName,
+} from './serializer.js';
 import { refusalOf } from './value.refusal.js';
 
 /*
@@ -53,7 +58,7 @@ const COMPRESSION_SHIFT = 1;
 const CUSTOM = 127;
 
 /** By their number in byte 2. */
-const builtIn: readonly [number, Serializer][] = [
+const builtIn: readonly [number, BuiltInSerializer][] = [
   [1, msgpackSerializer],
   [2, jsonSerializer],
 ];
@@ -98,7 +103,7 @@ interface Sealed {
 
 /** Entries to bytes and back. `where` names the cache and the operation in errors. */
 export class EntryCodec {
-  private readonly serializers = new Map(builtIn);
+  private readonly serializers = new Map<number, Serializer>(builtIn);
   private readonly serializerId: number;
   private readonly compression: Required<CompressionOptions>;
 
@@ -136,7 +141,7 @@ export class EntryCodec {
    */
   decode(envelope: Envelope, tags: readonly string[], where: string): Entry | Promise<Entry> {
     return envelope.algorithm === undefined
-      ? this.read(envelope, tags, { payload: payloadOf(envelope), where })
+      ? this.read(envelope, tags, { bytes: envelope.bytes, from: envelope.payloadAt, where })
       : this.readCompressed(envelope, tags, where);
   }
 
@@ -214,11 +219,11 @@ export class EntryCodec {
   private read(
     { serializerId, createdAt, expiresAt, emissions }: Envelope,
     tags: readonly string[],
-    { payload, where }: { payload: Uint8Array; where: string },
+    { bytes, from, where }: { bytes: Uint8Array; from: number; where: string },
   ): Entry {
     let value: unknown;
     try {
-      value = this.serializers.get(serializerId)!.deserialize(payload);
+      value = this.deserialize(serializerId, bytes, from);
     } catch (cause) {
       const shown = serializerId === CUSTOM ? cause : undefined;
       throw undecodable(where, 'the payload is damaged', shown);
@@ -246,7 +251,14 @@ export class EntryCodec {
         throw undecodable(where, 'the payload could not be decompressed', cause);
       },
     );
-    return this.read(envelope, tags, { payload, where });
+    return this.read(envelope, tags, { bytes: payload, from: 0, where });
+  }
+
+  private deserialize(id: number, bytes: Uint8Array, from: number): unknown {
+    const serializer: BuiltInSerializer = this.serializers.get(id)!;
+    return id === CUSTOM
+      ? serializer.deserialize(bytes.subarray(from))
+      : serializer.deserialize(bytes, from);
   }
 }
 

@@ -1,6 +1,6 @@
 import { tagged, taggedLeaf, taggedPrimitive, untagged, type Dialect } from './tagged.form.js';
 import { Form, formOf } from './value.form.js';
-import type { Serializer } from './serializer.js';
+import type { BuiltInSerializer } from './serializer.js';
 
 /** Ahead of JSON in the tagged form; no JSON text begins with it. */
 const MARK = '$';
@@ -15,7 +15,7 @@ const dialect: Dialect = {
  * JSON, readable in redis-cli. JSON's own types are plain `JSON.stringify`, so other programs can read
  * them; anything else is written in the tagged form.
  */
-export const jsonSerializer: Serializer = {
+export const jsonSerializer: BuiltInSerializer = {
   serialize(value) {
     return Buffer.from(
       formOf(value) === Form.json
@@ -23,11 +23,11 @@ export const jsonSerializer: Serializer = {
         : MARK + JSON.stringify(tagged(value, dialect)),
     );
   },
-  deserialize(bytes) {
+  deserialize(bytes, from = 0) {
     const buffer = Buffer.isBuffer(bytes)
       ? bytes
       : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
-    const text = buffer.toString();
+    const text = buffer.toString('utf8', from);
     return text[0] === MARK ? untagged(parse(text.slice(1))) : parse(text);
   },
 };

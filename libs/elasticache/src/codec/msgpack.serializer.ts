@@ -3,7 +3,7 @@ import { Packr, RESERVE_START_SPACE } from 'msgpackr/pack';
 import { tagged, taggedLeaf, untagged, type Dialect } from './tagged.form.js';
 import { extendedNames, Form, formOf } from './value.form.js';
 import { copyLeaf, leafName } from './value.leaf.js';
-import type { Serializer } from './serializer.js';
+import type { BuiltInSerializer } from './serializer.js';
 
 /** Ahead of MessagePack in the tagged form: the one byte that no MessagePack value begins with. */
 const MARK = 0xc1;
@@ -30,15 +30,19 @@ const dialect: Dialect = {
     extendedNames.has(leafName(leaf)) ? copyLeaf(leaf) : taggedLeaf(leaf, (bytes) => bytes),
 };
 
+function unpack(bytes: Uint8Array, start: number): unknown {
+  return packr.unpack(bytes, { start, end: bytes.length });
+}
+
 /** MessagePack: smaller than JSON, and without a second walk for all that its extensions carry. */
-export const msgpackSerializer: Serializer = {
+export const msgpackSerializer: BuiltInSerializer = {
   serialize(value) {
     if (formOf(value) !== Form.tagged) return packr.pack(value);
     const bytes = packr.pack(tagged(value, dialect), RESERVE_START_SPACE | 1);
     bytes[0] = MARK;
     return bytes;
   },
-  deserialize(bytes) {
-    return bytes[0] === MARK ? untagged(packr.unpack(bytes.subarray(1))) : packr.unpack(bytes);
+  deserialize(bytes, from = 0) {
+    return bytes[from] === MARK ? untagged(unpack(bytes, from + 1)) : unpack(bytes, from);
   },
 };

@@ -19,3 +19,8 @@ export interface CompressionOptions {
   /** Bytes below which a value is stored as it is; default 1,024. */
   readonly threshold?: number;
 }
+
+/** One of ours: it reads from a place within the bytes on, as a part of them is dear to make. */
+export interface BuiltInSerializer extends Serializer {
+  deserialize(bytes: Uint8Array, from?: number): unknown;
+}

@@ -17,11 +17,25 @@ interface Sorted {
   readonly places: number[];
 }
 
-/** An element with its key, and the call as its options see it. */
 interface Cached {
   readonly text: string;
-  readonly element: unknown;
-  readonly call: Call;
+  readonly call: ElementCall;
+}
+
+/** A call as the options of one element see it. */
+class ElementCall implements Call {
+  constructor(
+    private readonly whole: Call,
+    readonly element: unknown,
+  ) {}
+
+  get self(): object {
+    return this.whole.self;
+  }
+
+  get args(): readonly unknown[] {
+    return [this.element, ...this.whole.args.slice(1)];
+  }
 }
 
 /** One call of a `@CacheableMany` method: the method runs with what is missing, and not at all if nothing is. */
@@ -73,7 +87,7 @@ async function readBatch(
   const { revive } = plan.reviver;
   const batch = { parts, sharing, revive };
   const read = await readManyThrough(batch, async (missing, isReload) => {
-    const missed = missing.map((i) => cached[i]!.element);
+    const missed = missing.map((i) => cached[i]!.call.element);
     const isFirst = !isReload && rest === undefined;
     const results = isReload
       ? await runBatch(plan, call, missed)
@@ -90,27 +104,24 @@ async function readBatch(
 }
 
 function sort(step: Step<'many'>, call: Call): Sorted {
-  const [batch, ...others] = call.args;
+  const [batch] = call.args;
   if (!Array.isArray(batch)) {
     const problem = 'needs the batch as the first argument, an array';
     throw new CacheError('CACHE_OPTION_VALUE', { where: step.where, option: 'keys', problem });
   }
+  const calls = batch.map((element: unknown) => new ElementCall(call, element));
+  const texts = step.texts(call, calls);
   const sorted: Sorted = { cached: [], uncached: [], places: [] };
   const { cached, uncached, places } = sorted;
   const known = new Map<string, number>();
-  const calls = batch.map((element: unknown) => ({ self: call.self, args: [element, ...others] }));
-  const texts = step.texts(call, calls);
-  for (const [i, element] of batch.entries()) {
-    const [own, text] = [calls[i]!, texts[i]!];
+  for (const [i, own] of calls.entries()) {
+    const text = texts[i]!;
     if (step.applies(own)) {
-      let place = known.get(text);
-      if (place === undefined) {
-        place = cached.push({ text, element, call: own }) - 1;
-        known.set(text, place);
-      }
-      places.push(place);
+      const place = known.get(text);
+      if (place === undefined) known.set(text, cached.push({ text, call: own }) - 1);
+      places.push(place ?? cached.length - 1);
     } else {
-      places.push(-uncached.push(element));
+      places.push(-uncached.push(own.element));
       for (const cache of step.caches(own)) cache.recorder.passedBy(() => text);
     }
   }

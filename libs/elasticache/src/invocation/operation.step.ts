@@ -150,9 +150,14 @@ export class Step<K extends OperationKind = OperationKind> {
   }
 
   /** The encoded keys of a batch, one per element; `elements` are the calls as each element's options see them. */
-  texts(call: Call, elements: readonly Call[]): string[] {
+  texts(call: Call, elements: readonly (Call & { readonly element: unknown })[]): string[] {
     const { keys } = this.options as CacheableManyOptions;
-    if (keys === undefined) return elements.map((element) => this.elementText(element));
+    if (keys === undefined) {
+      // By itself an element is its own key, whatever the other arguments.
+      return this.settings.keyGenerator === undefined
+        ? elements.map(({ element }) => this.encode(element))
+        : elements.map((element) => this.keyText(undefined, element));
+    }
     const named = this.evaluate('keys', () => keys.apply(call.self, [...call.args]));
     if (!Array.isArray(named) || named.length !== elements.length) {
       const problem = `must answer with an array of ${elements.length} keys, one per element`;
@@ -224,12 +229,6 @@ export class Step<K extends OperationKind = OperationKind> {
     return this.encode(
       this.evaluate('keyGenerator', () => keyGenerator(call.self, methodName, call.args)),
     );
-  }
-
-  /** By itself an element is its own key, whatever the other arguments. */
-  private elementText(element: Call): string {
-    const hasGenerator = this.settings.keyGenerator !== undefined;
-    return hasGenerator ? this.keyText(undefined, element) : this.encode(element.args[0]);
   }
 
   private encode(key: unknown): string {

@@ -40,13 +40,13 @@ export interface View {
 
 /** What stands under a key, whose versions hold: one that expired, too. */
 export interface Look {
-  readonly entry?: Entry;
+  readonly entry?: Entry | undefined;
   /** Where there is no entry. */
-  readonly miss?: MissReason;
+  readonly miss?: MissReason | undefined;
   /** Those of an entry that is there and no longer valid. */
-  readonly tags?: readonly string[];
+  readonly tags?: readonly string[] | undefined;
   /** The bytes could not be read. They were removed. */
-  readonly error?: CacheSerializationError;
+  readonly error?: CacheSerializationError | undefined;
   readonly view: View;
 }
 

@@ -2,7 +2,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/glob
 import { Redis } from 'ioredis';
 import { type RedisServer, startRedis } from '../../../../test/support/redis.server.js';
 import type { RedisClient } from '../connection/redis.client.js';
-import { type Read, ReadBatch } from './read.batch.js';
+import { type Bytes, ReadBatch } from './read.batch.js';
 
 describe('Reads of one turn of the event loop', () => {
   let server: RedisServer;
@@ -30,20 +30,25 @@ describe('Reads of one turn of the event loop', () => {
     return { outcome, gets: await calls('get'), mgets: await calls('mget') };
   };
   const textOf = (bytes: Buffer | null) => bytes?.toString();
-  const shown = ({ bytes, versions }: Read) => [textOf(bytes), ...versions.map(textOf)];
+  const shown = (bytes: Bytes, versions: readonly Bytes[]) => [bytes, ...versions].map(textOf);
+
+  const placed = (bytes: Bytes, versions: readonly Bytes[], place: number) => [
+    place,
+    ...shown(bytes, versions),
+  ];
 
   it('go out as one MGET, and each gets what is its own, in its order', async () => {
     await client.mset('a', '1', 'c', '3', 'v', 'version');
     const batch = reads();
     const { outcome, gets, mgets } = await counted(() =>
       Promise.all([
-        batch.get('a', ['v']),
-        batch.get('b', ['w', 'v']),
-        batch.get('c', []),
-        batch.get('a', ['v', 'a']),
+        batch.get('a', ['v'], shown),
+        batch.get('b', ['w', 'v'], shown),
+        batch.get('c', [], shown),
+        batch.get('a', ['v', 'a'], shown),
       ]),
     );
-    expect(outcome.map(shown)).toEqual([
+    expect(outcome).toEqual([
       ['1', 'version'],
       [undefined, undefined, 'version'],
       ['3'],
@@ -62,14 +67,15 @@ describe('Reads of one turn of the event loop', () => {
       return send({ mgetBuffer } as RedisClient);
     });
     const [list, equal] = [['v'], ['v']];
-    await Promise.all([batch.get('a', list), batch.get('b', list), batch.get('a', equal)]);
+    const ask = (key: string, versions: string[]) => batch.get(key, versions, shown);
+    await Promise.all([ask('a', list), ask('b', list), ask('a', equal)]);
     expect(asked.map((keys) => keys.sort())).toEqual([['a', 'b', 'v']]);
   });
 
   it('are a GET where there is one key', async () => {
     const batch = reads();
     const { gets, mgets } = await counted(() =>
-      Promise.all([batch.get('a', []), batch.get('a', []), batch.versions(['a'])]),
+      Promise.all([batch.get('a', [], shown), batch.get('a', [], shown), batch.versions(['a'])]),
     );
     expect({ gets, mgets }).toEqual({ gets: 1, mgets: 0 });
   });
@@ -88,28 +94,30 @@ describe('Reads of one turn of the event loop', () => {
     await client.mset('a', '1', 'b', '2', 'v', '3', 'w', '4');
     const batch = reads();
     const list = ['v'];
-    const asked = [
-      { key: 'a', versions: list },
-      { key: 'b', versions: ['v', 'w'] },
-      { key: 'none', versions: list },
-    ];
-    const { outcome, gets, mgets } = await counted(() => batch.getMany(asked));
-    expect(outcome.map(shown)).toEqual([
-      ['1', '3'],
-      ['2', '3', '4'],
-      [undefined, '3'],
+    const { outcome, gets, mgets } = await counted(() =>
+      batch.getMany(['a', 'b', 'none'], [list, ['v', 'w'], list], placed),
+    );
+    expect(outcome).toEqual([
+      [0, '1', '3'],
+      [1, '2', '3', '4'],
+      [2, undefined, '3'],
     ]);
-    expect(outcome[2]!.versions).toBe(outcome[0]!.versions);
     expect({ gets, mgets }).toEqual({ gets: 0, mgets: 1 });
-    expect(await batch.getMany([])).toEqual([]);
+    expect(await batch.getMany([], [], placed)).toEqual([]);
   });
 
-  it('of one call are a hundred and twenty-eight to a command', async () => {
-    const versions = ['v'];
-    const asked = Array.from({ length: 300 }, (_, i) => ({ key: `key${i}`, versions }));
-    const { outcome, mgets } = await counted(() => reads().getMany(asked));
-    expect(outcome).toHaveLength(300);
-    expect(mgets).toBe(3);
+  it('of one call are thirty-two to a command, and a hundred and twenty-eight while another waits', async () => {
+    const keys = Array.from({ length: 300 }, (_, i) => `key${i}`);
+    await client.mset([...keys, 'v'].flatMap((key) => [key, key]));
+    const versions = keys.map(() => ['v']);
+    const expected = keys.map((key, i) => [i, key, 'v']);
+    const batch = reads();
+    const alone = await counted(() => batch.getMany(keys, versions, placed));
+    expect(alone).toEqual({ outcome: expected, gets: 0, mgets: 10 });
+    const ask = () => batch.getMany(keys, versions, placed);
+    const together = await counted(() => Promise.all([ask(), ask()]));
+    expect(together).toEqual({ outcome: [expected, expected], gets: 0, mgets: 10 + 3 });
+    expect(await counted(ask)).toEqual(alone);
   });
 
   it('are thirty-two to a command', async () => {
@@ -117,9 +125,9 @@ describe('Reads of one turn of the event loop', () => {
     await client.mset([...keys, 'v'].flatMap((key) => [key, key]));
     const [batch, versions] = [reads(), ['v']];
     const { outcome, mgets } = await counted(() =>
-      Promise.all(keys.map((key) => batch.get(key, versions))),
+      Promise.all(keys.map((key) => batch.get(key, versions, shown))),
     );
-    expect(outcome.map(shown)).toEqual(keys.map((key) => [key, 'v']));
+    expect(outcome).toEqual(keys.map((key) => [key, 'v']));
     expect(mgets).toBe(16);
   });
 
@@ -129,10 +137,10 @@ describe('Reads of one turn of the event loop', () => {
       { isCluster: false, run: (send) => (told.push('sent'), send(client)) },
       () => told.push('told'),
     );
-    const [first, second] = [batch.get('a', []), batch.get('b', [])];
+    const [first, second] = [batch.get('a', [], shown), batch.get('b', [], shown)];
     expect(told).toEqual([]);
     await Promise.all([first, second]);
-    await batch.get('c', []);
+    await batch.get('c', [], shown);
     expect(told).toEqual(['told', 'sent', 'told', 'sent']);
   });
 
@@ -140,19 +148,19 @@ describe('Reads of one turn of the event loop', () => {
     await client.mset('{a}1', '1', '{a}2', '2', '{b}1', '3');
     const batch = reads(undefined, true);
     const { outcome, gets, mgets } = await counted(() =>
-      Promise.all([batch.get('{a}1', ['{b}1']), batch.get('{a}2', [])]),
+      Promise.all([batch.get('{a}1', ['{b}1'], shown), batch.get('{a}2', [], shown)]),
     );
-    expect(outcome.map(shown)).toEqual([['1', '3'], ['2']]);
+    expect(outcome).toEqual([['1', '3'], ['2']]);
     expect({ gets, mgets }).toEqual({ gets: 1, mgets: 1 });
   });
 
   it('fail together, and those of the next turn do not', async () => {
     let isBroken = true;
     const batch = reads((send) => (isBroken ? Promise.reject(new Error('broken')) : send(client)));
-    const failed = await Promise.allSettled([batch.get('a', []), batch.versions(['b'])]);
+    const failed = await Promise.allSettled([batch.get('a', [], shown), batch.versions(['b'])]);
     expect(failed.map(({ status }) => status)).toEqual(['rejected', 'rejected']);
     isBroken = false;
-    expect(await batch.get('a', [])).toEqual({ bytes: null, versions: [] });
+    expect(await batch.get('a', [], shown)).toEqual([undefined]);
   });
 
   it('on a cluster fail with the command they are in, and no other does', async () => {
@@ -162,11 +170,11 @@ describe('Reads of one turn of the event loop', () => {
       true,
     );
     const [first, both, second] = await Promise.allSettled([
-      batch.get('{a}1', []),
-      batch.get('{b}1', ['{a}2']),
-      batch.get('{b}2', []),
+      batch.get('{a}1', [], shown),
+      batch.get('{b}1', ['{a}2'], shown),
+      batch.get('{b}2', [], shown),
     ]);
     expect([first.status, both.status]).toEqual(['rejected', 'rejected']);
-    expect(second).toEqual({ status: 'fulfilled', value: { bytes: null, versions: [] } });
+    expect(second).toEqual({ status: 'fulfilled', value: [undefined] });
   });
 });

@@ -3,17 +3,8 @@ import { bySlot, chunks } from './slots.js';
 
 export type Bytes = Buffer | null;
 
-/** What stands under a key, and the versions that stand beside it. */
-export interface Read {
-  readonly bytes: Bytes;
-  readonly versions: readonly Bytes[];
-}
-
-/** A key and the version keys that go with it. */
-interface Asked {
-  readonly key: string;
-  readonly versions: readonly string[];
-}
+/** Told what stands under a key, and under the version keys beside it. */
+type Make<T> = (bytes: Bytes, versions: readonly Bytes[]) => T | Promise<T>;
 
 interface Exchange {
   readonly isCluster: boolean;
@@ -23,7 +14,7 @@ interface Exchange {
 interface Pending {
   readonly key: string | undefined;
   readonly versions: readonly string[];
-  readonly arrived: (read: Read) => void;
+  readonly arrived: (bytes: Bytes, versions: readonly Bytes[]) => void;
   readonly failed: (error: unknown) => void;
 }
 
@@ -36,8 +27,8 @@ interface Place {
 /** Reads that one MGET serves: bounds the time the server spends on it, and lets it begin while the next are written. */
 const MOST_READS = 32;
 
-/** Of one call that asks for many. */
-const MOST_OF_ONE_CALL = 128;
+/** Of a call that asks for many, while others do: fewer commands cost less, and there is work enough meanwhile. */
+const MOST_BESIDE_OTHERS = 128;
 
 /**
  * The reads asked for in one turn of the event loop go out together, as MGET, each key once: one
@@ -48,6 +39,8 @@ const MOST_OF_ONE_CALL = 128;
  */
 export class ReadBatch {
   private pending: Pending[] = [];
+  /** Calls of {@link getMany} that are not answered. */
+  private many = 0;
 
   constructor(
     private readonly exchange: Exchange,
@@ -56,15 +49,11 @@ export class ReadBatch {
   ) {}
 
   /** What is made of what stands under a key and under its version keys; an array of keys given again is looked at once a turn. */
-  get<T = Read>(
-    key: string | undefined,
-    versions: readonly string[],
-    make: (read: Read) => T | Promise<T> = asIs,
-  ): Promise<T> {
+  get<T>(key: string | undefined, versions: readonly string[], make: Make<T>): Promise<T> {
     return new Promise((resolve, reject) => {
-      const arrived = (read: Read) => {
+      const arrived: Pending['arrived'] = (bytes, found) => {
         try {
-          resolve(make(read));
+          resolve(make(bytes, found));
         } catch (error) {
           reject(error as Error);
         }
@@ -73,18 +62,37 @@ export class ReadBatch {
     });
   }
 
-  /** What stands under many keys, all different, and their version keys: in commands of their own. */
-  async getMany(asked: readonly Asked[]): Promise<Read[]> {
+  /** The same for many keys, all different, each with its version keys: in commands of their own. */
+  async getMany<T>(
+    keys: readonly string[],
+    versions: readonly (readonly string[])[],
+    make: (bytes: Bytes, versions: readonly Bytes[], place: number) => T,
+  ): Promise<T[]> {
     if (this.exchange.isCluster) {
-      return Promise.all(asked.map(({ key, versions }) => this.get(key, versions)));
+      const made = keys.map((key, i) =>
+        this.get(key, versions[i]!, (bytes, found) => [make(bytes, found, i)]),
+      );
+      return (await Promise.all(made)).flat();
     }
-    const parts = chunks(asked, MOST_OF_ONE_CALL).map((part) => this.fetchAll(part));
-    return (await Promise.all(parts)).flat();
+    const most = this.many === 0 ? MOST_READS : MOST_BESIDE_OTHERS;
+    this.many++;
+    try {
+      const parts: Promise<T[]>[] = [];
+      for (let from = 0; from < keys.length; from += most) {
+        const part = [keys.slice(from, from + most), versions.slice(from, from + most)] as const;
+        parts.push(this.fetchAll(...part, (bytes, found, i) => make(bytes, found, from + i)));
+      }
+      return (await Promise.all(parts)).flat();
+    } finally {
+      this.many--;
+    }
   }
 
   /** What stands under version keys alone. */
   versions(keys: readonly string[]): Promise<readonly Bytes[]> {
-    return keys.length === 0 ? Promise.resolve([]) : this.get(undefined, keys, versionsOf);
+    return keys.length === 0
+      ? Promise.resolve([])
+      : this.get(undefined, keys, (_, versions) => versions);
   }
 
   private add(read: Pending): void {
@@ -115,7 +123,7 @@ export class ReadBatch {
         const known = new Map<readonly string[], readonly Bytes[]>();
         for (const list of lists) known.set(list, list.map(at));
         for (const { key, versions, arrived } of reads) {
-          arrived({ bytes: key === undefined ? null : at(key), versions: known.get(versions)! });
+          arrived(key === undefined ? null : at(key), known.get(versions)!);
         }
       },
       (error: unknown) => {
@@ -141,29 +149,30 @@ export class ReadBatch {
     for (const { key, versions, arrived, failed } of reads) {
       const own = key === undefined ? Promise.resolve(null) : at(key);
       const parts = [own, ...versions.map(at)];
-      Promise.all(parts).then(
-        ([bytes, ...rest]) => arrived({ bytes: bytes!, versions: rest }),
-        failed,
-      );
+      Promise.all(parts).then(([bytes, ...rest]) => arrived(bytes!, rest), failed);
     }
   }
 
-  private async fetchAll(asked: readonly Asked[]): Promise<Read[]> {
-    const keys = asked.map(({ key }) => key);
-    const lists = new Map<readonly string[], readonly Bytes[]>();
-    for (const { versions } of asked) lists.set(versions, []);
+  private async fetchAll<T>(
+    asked: readonly string[],
+    versions: readonly (readonly string[])[],
+    make: (bytes: Bytes, versions: readonly Bytes[], place: number) => T,
+  ): Promise<T[]> {
+    const keys = [...asked];
+    const lists = new Set(versions);
     const indices = new Map<string, number>();
-    for (const list of lists.keys()) {
+    for (const list of lists) {
       for (const key of list) if (!indices.has(key)) indices.set(key, keys.push(key) - 1);
     }
     const found = await this.fetch(keys);
-    for (const list of lists.keys()) {
-      lists.set(
+    const known = new Map<readonly string[], readonly Bytes[]>();
+    for (const list of lists) {
+      known.set(
         list,
         list.map((key) => found[indices.get(key)!]!),
       );
     }
-    return asked.map(({ versions }, i) => ({ bytes: found[i]!, versions: lists.get(versions)! }));
+    return asked.map((_, i) => make(found[i]!, known.get(versions[i]!)!, i));
   }
 
   private fetch(keys: string[]): Promise<Bytes[]> {
@@ -171,12 +180,4 @@ export class ReadBatch {
       keys.length > 1 ? client.mgetBuffer(keys) : client.getBuffer(keys[0]!).then((one) => [one]),
     );
   }
-}
-
-function versionsOf({ versions }: Read): readonly Bytes[] {
-  return versions;
-}
-
-function asIs<T>(read: Read): T {
-  return read as T;
 }

@@ -1,30 +1,47 @@
 import type { EntryVersions } from '../codec/entry.versions.js';
 import type { Entry } from '../entry/cache.entry.js';
 import type { KeyLayout, TagLayout } from '../key/key.layout.js';
-import type { Ask, Lease, Versions, View } from './cache.store.js';
+import type { CacheSerializationError } from '../errors/cache.errors.js';
+import type { MissReason } from '../events/cache.events.js';
+import type { Ask, Lease, Look, Versions, View } from './cache.store.js';
 import { SEEN_BYTES } from './lua.scripts.js';
-import type { Bytes, Read, ReadBatch } from './read.batch.js';
+import type { Bytes, ReadBatch } from './read.batch.js';
 import { type RedisVersions, tokenOf } from './redis.versions.js';
 
 export type Tagged = Pick<Ask, 'tags' | 'lateTags'>;
 
-/** What one look brought: the bytes under the key, then its versions. Most looks are hits, which need no more of it. */
-export class RedisView implements View {
+/** What one look brought, and the view it is for the claim that follows: one object, as most looks are hits. */
+export class RedisLook implements Look, View {
+  entry: Entry | undefined;
+  miss: MissReason | undefined;
+  tags: readonly string[] | undefined;
+  error: CacheSerializationError | undefined;
   /** Those that were made where some were missing. */
   made: Versions | undefined;
 
   constructor(
     readonly ask: Ask,
-    readonly read: Read,
+    /** What stands under the key; null, too, where it was removed because it could not be read. */
+    public bytes: Bytes,
+    readonly found: readonly Bytes[],
   ) {}
 
+  get view(): View {
+    return this;
+  }
+
   get versions(): Versions | undefined {
-    return this.made ?? versionsOf(this.read.versions.map(tokenOf));
+    return this.made ?? versionsOf(this.found.map(tokenOf));
   }
 
   /** What a claim compares: an entry stored since has other times, or another version. */
   get seen(): Buffer | '' {
-    return this.read.bytes?.subarray(0, SEEN_BYTES) ?? '';
+    return this.bytes?.subarray(0, SEEN_BYTES) ?? '';
+  }
+
+  missed(reason: MissReason): this {
+    this.miss = reason;
+    return this;
   }
 }
 

@@ -25,12 +25,12 @@ import type {
 } from './cache.store.js';
 import { LEASE_MS, MARK_MS } from './lease.keeper.js';
 import { CLAIM, EVICT, PUT, PUT_IF, RELEASE, RENEW, STORE } from './lua.scripts.js';
-import { type Bytes, type Read, ReadBatch } from './read.batch.js';
+import { type Bytes, ReadBatch } from './read.batch.js';
 import { guard } from './redis.guards.js';
 import { inspect } from './redis.inspection.js';
 import { keysOf, type RedisStoreParts, type Sealed, sealed } from './redis.parts.js';
 import { evictMatching } from './redis.scan.js';
-import { RedisStamps, RedisView } from './redis.stamps.js';
+import { RedisLook, RedisStamps } from './redis.stamps.js';
 import { RedisVersions, tokenOf } from './redis.versions.js';
 import { RedisWrites, sum } from './redis.writes.js';
 import { ScriptRunner } from './script.runner.js';
@@ -72,29 +72,29 @@ export class RedisStore implements CacheStore {
     const { layout, idleMs } = this.parts;
     const key = layout.entry(ask.text);
     const versions = this.stamps.keysOf(ask);
-    const judge = (read: Read) => this.judge(ask, read);
+    const judge = (bytes: Bytes, found: readonly Bytes[]) => this.judge(ask, bytes, found);
     if (idleMs === undefined) return this.reads.get(key, versions, judge);
-    return this.fetchAndTouch(key, versions, Math.ceil(idleMs)).then(judge);
+    const read = this.fetchAndTouch(key, versions, Math.ceil(idleMs));
+    return read.then(([bytes, found]) => judge(bytes, found));
   }
 
   async lookMany(asks: readonly Ask[]): Promise<Look[]> {
     const { layout, idleMs } = this.parts;
     if (idleMs !== undefined) return Promise.all(asks.map((ask) => this.look(ask)));
-    const asked = asks.map((ask) => ({
-      key: layout.entry(ask.text),
-      versions: this.stamps.keysOf(ask),
-    }));
-    const reads = await this.reads.getMany(asked);
-    const looks = reads.map((read, i) => this.judge(asks[i]!, read));
+    const keys = asks.map((ask) => layout.entry(ask.text));
+    const versions = asks.map((ask) => this.stamps.keysOf(ask));
+    const looks = await this.reads.getMany(keys, versions, (bytes, found, place) =>
+      this.judge(asks[place]!, bytes, found),
+    );
     const isPending = looks.some((look) => look instanceof Promise);
     return isPending ? Promise.all(looks.map(async (look) => look)) : (looks as Look[]);
   }
 
   claim(ask: Ask, view: View, options: ClaimOptions): Promise<Claim> {
-    const seen = view as RedisView;
+    const seen = view as RedisLook;
     const { versions } = seen;
     if (versions !== undefined) return this.sendClaim(ask, { seen, versions }, options);
-    return this.stamps.current(ask, seen.read.versions).then((made) => {
+    return this.stamps.current(ask, seen.found).then((made) => {
       seen.made = made;
       return made === undefined
         ? { kind: 'barred' }
@@ -154,8 +154,8 @@ export class RedisStore implements CacheStore {
       const look = await this.look(ask);
       const { entry } = look;
       if (entry !== undefined && entry.expiresAt > this.parts.clock.now()) return look;
-      const view = look.view as RedisView;
-      const versions = view.versions ?? (await this.stamps.current(ask, view.read.versions));
+      const view = look.view as RedisLook;
+      const versions = view.versions ?? (await this.stamps.current(ask, view.found));
       if (versions === undefined) return undefined;
       const stamped = await this.stamps.of(bare(write.text, ask.tags, versions), write.entry);
       if (stamped === undefined) continue; // a tag was evicted meanwhile
@@ -202,78 +202,95 @@ export class RedisStore implements CacheStore {
       this.parts.exchange.run((client) => client.callBuffer('getex', key, 'px', life)),
       this.reads.versions(versions),
     ]);
-    return { bytes: bytes as Bytes, versions: found };
+    return [bytes as Bytes, found] as const;
   }
 
   /** The versions first: only what is valid is worth reading. */
-  private judge(ask: Ask, read: Read): Look | Promise<Look> {
-    const view = new RedisView(ask, read);
-    const { bytes, versions } = read;
-    if (bytes === null) return { view, miss: 'absent' };
+  private judge(
+    ask: Ask,
+    bytes: Bytes,
+    versions: readonly Bytes[],
+  ): RedisLook | Promise<RedisLook> {
+    const look = new RedisLook(ask, bytes, versions);
+    if (bytes === null) return look.missed('absent');
     try {
       const envelope = this.parts.codec.open(bytes, this.where);
       const isCleared = !bearsVersion(envelope, versions[0]!);
       if (isUntagged(envelope)) {
-        return isCleared ? { view, miss: 'cleared' } : this.read(view, envelope, NO_TAGS);
+        return isCleared ? look.missed('cleared') : this.read(look, envelope, NO_TAGS);
       }
       if (!isCleared && bearsTags(envelope, ask.tags, versions.slice(1))) {
-        return this.read(view, envelope, ask.tags);
+        return this.read(look, envelope, ask.tags);
       }
-      return this.judgeTags(view, envelope, isCleared);
+      return this.judgeTags(look, envelope, isCleared);
     } catch (error) {
-      return this.undecodable(view, error);
+      return this.undecodable(look, error);
     }
   }
 
   /** Other tags than were asked for, or other versions. Those that only the envelope names cost another look. */
-  private async judgeTags(view: RedisView, envelope: Envelope, isCleared: boolean): Promise<Look> {
+  private async judgeTags(
+    look: RedisLook,
+    envelope: Envelope,
+    isCleared: boolean,
+  ): Promise<RedisLook> {
     const borne = tagsOf(envelope);
     if (borne === undefined) {
       const params = { where: this.where, problem: 'the tags are damaged' };
-      return this.undecodable(view, new CacheSerializationError('CACHE_UNDECODABLE', params));
+      return this.undecodable(look, new CacheSerializationError('CACHE_UNDECODABLE', params));
     }
     const tags = borne.map(([tag]) => tag);
-    if (isCleared) return { view, miss: 'cleared', tags };
-    const { ask, read } = view;
-    const current = new Map(ask.tags.map((tag, i) => [tag, read.versions[1 + i]!] as const));
+    look.tags = tags;
+    if (isCleared) return look.missed('cleared');
+    const { ask, found } = look;
+    const current = new Map(ask.tags.map((tag, i) => [tag, found[1 + i]!] as const));
     const unknown = tags.filter((tag) => !current.has(tag));
-    const found = await this.reads.versions(this.stamps.keysOfTags(unknown));
-    for (const [i, tag] of unknown.entries()) current.set(tag, found[i]!);
+    const others = await this.reads.versions(this.stamps.keysOfTags(unknown));
+    for (const [i, tag] of unknown.entries()) current.set(tag, others[i]!);
     const gone = borne.find(([tag, version]) => tokenOf(current.get(tag)!) !== version);
-    if (gone !== undefined) return { view, miss: `tag ${gone[0]}`, tags };
+    if (gone !== undefined) return look.missed(`tag ${gone[0]}`);
     try {
-      return await this.read(view, envelope, tags);
+      return await this.read(look, envelope, tags);
     } catch (error) {
-      return this.undecodable(view, error);
+      return this.undecodable(look, error);
     }
   }
 
-  private read(view: RedisView, envelope: Envelope, tags: readonly string[]): Look | Promise<Look> {
+  private read(
+    look: RedisLook,
+    envelope: Envelope,
+    tags: readonly string[],
+  ): RedisLook | Promise<RedisLook> {
     const entry = this.parts.codec.decode(envelope, tags, this.where);
-    if (!(entry instanceof Promise)) return { view, entry };
-    return entry.then(
-      (decoded): Look => ({ view, entry: decoded }),
-      (error: unknown) => this.undecodable(view, error),
-    );
+    if (entry instanceof Promise) {
+      return entry.then(
+        (decoded) => {
+          look.entry = decoded;
+          return look;
+        },
+        (error: unknown) => this.undecodable(look, error),
+      );
+    }
+    look.entry = entry;
+    return look;
   }
 
   /** Removes what cannot be read. If that fails, the next look tries again. */
-  private async undecodable(view: RedisView, error: unknown): Promise<Look> {
+  private async undecodable(look: RedisLook, error: unknown): Promise<RedisLook> {
     if (!(error instanceof CacheSerializationError)) throw error;
-    const { ask } = view;
-    const [key] = this.keysOf(ask.text);
+    const [key] = this.keysOf(look.ask.text);
     const removal = this.parts.exchange.run((client) => client.unlink([key]));
-    const isRemoved = await removal.then(
-      () => true,
-      () => false,
+    await removal.then(
+      () => (look.bytes = null),
+      () => undefined,
     );
-    const left = isRemoved ? new RedisView(ask, { ...view.read, bytes: null }) : view;
-    return { view: left, miss: 'undecodable', error };
+    look.error = error;
+    return look.missed('undecodable');
   }
 
   private sendClaim(
     ask: Ask,
-    { seen, versions }: { seen: RedisView; versions: Versions },
+    { seen, versions }: { seen: RedisLook; versions: Versions },
     { token, replaced = '' }: ClaimOptions,
   ): Promise<Claim> {
     const item = {
