@@ -78,7 +78,8 @@ export const MUTATIONS: readonly Mutation[] = [
         replace: `const until = cache.clock.now() + cache.policy.waitMs;
     for (const known of cache.flights.flights.values()) {
       if (known.isOver || known.lease?.text !== ask.text) continue;
-      const outcome = isJoinable(known, targets, loader) && await joined(target, known, loader);
+      const wanted = { fills: targets.length, sharing: loader.sharing };
+      const outcome = isJoinable(known, cache, wanted) && await joined(target, known, loader);
       if (outcome) return outcome;
     }`,
       },

@@ -3,9 +3,9 @@ import { newToken } from '../store/token.js';
 import type { SingleFlight } from './cache.policy.js';
 import type { KeepOptions } from './entry.maker.js';
 import { closedFlight, Flight, type Loaded, type Seat } from './flight.js';
-import { isWaitingForUs, waiting } from './load.context.js';
+import { waiting } from './load.context.js';
 import type { Finding, NamedCache } from './named.cache.js';
-import { allOrNone } from './read.load.js';
+import { allOrNone, isJoinable } from './read.load.js';
 import { delivered, type Outcome, type Revive, type Target } from './read.target.js';
 
 /** One key of a batch. */
@@ -109,10 +109,8 @@ async function shareOf(target: Target, { view }: Finding, batch: Batch): Promise
 
 /** Taken in this turn: the flight may land before the other keys are sorted out. Undefined where it is not to be waited for. */
 function seatIn(flight: Flight, cache: NamedCache, { parts, sharing }: Batch): Joined | undefined {
-  const isJoinable = sharing !== false && flight.isShared && flight.certain;
-  const isEnough = flight.fills === parts.length;
-  const mayWait = !isWaitingForUs(flight) && (flight.isBegun || !cache.loads.isInside);
-  if (!isJoinable || !isEnough || !mayWait) return undefined;
+  const isOurs = isJoinable(flight, cache, { fills: parts.length, sharing });
+  if (!isOurs || !flight.certain) return undefined;
   const seat = flight.join((value) => cache.copyForJoiner(value));
   return { kind: 'join', flight, seat };
 }

@@ -1,6 +1,7 @@
 import { CacheTransaction } from '../coherence/cache.transaction.js';
 import type { Claim, Lease, View } from '../store/cache.store.js';
 import { newToken } from '../store/token.js';
+import type { SingleFlight } from './cache.policy.js';
 import { Flight, type Loaded } from './flight.js';
 import { isWaitingForUs, waiting } from './load.context.js';
 import type { Finding, NamedCache } from './named.cache.js';
@@ -64,7 +65,8 @@ async function follow(
       return 'again';
     }
     if (known !== undefined) {
-      if (!isJoinable(known, targets, loader)) return 'unstored';
+      const { sharing } = loader;
+      if (!isJoinable(known, cache, { fills: targets.length, sharing })) return 'unstored';
       // It may have landed meanwhile: then what it stored is looked for.
       if (!known.isOver) return (await joined(target, known, loader)) ?? 'unstored';
     }
@@ -83,11 +85,16 @@ async function follow(
   return claim.kind === 'held' ? 'unstored' : 'again';
 }
 
-function isJoinable(flight: Flight, targets: readonly Target[], loader: Loader): boolean {
-  const isWanted = loader.sharing !== false && flight.fills === targets.length;
+/** Whether a call that wants so many entries filled may wait for the flight. */
+export function isJoinable(
+  flight: Flight,
+  cache: NamedCache,
+  { fills, sharing }: { fills: number; sharing: SingleFlight },
+): boolean {
+  const isWanted = sharing !== false && flight.fills === fills;
   if (!isWanted || !flight.isShared || isWaitingForUs(flight)) return false;
   // What waits for room may wait for that of the load we are part of.
-  return flight.isBegun || !targets[0]!.cache.loads.isInside;
+  return flight.isBegun || !cache.loads.isInside;
 }
 
 async function freshOutcome(target: Target, finding: Finding): Promise<Outcome | undefined> {
