@@ -120,6 +120,26 @@ describe('Reads of one turn of the event loop', () => {
     expect(await counted(ask)).toEqual(alone);
   });
 
+  it.each([false, true])(
+    'of one call fail with the first part that does, and leave no failure untold (cluster: %s)',
+    async (isCluster) => {
+      let sent = 0;
+      const run = (send: Send) =>
+        ++sent === 2 ? Promise.reject(new Error('the second part')) : send(client);
+      const untold: unknown[] = [];
+      const onUntold = (reason: unknown) => untold.push(reason);
+      process.on('unhandledRejection', onUntold);
+      const keys = Array.from({ length: 40 }, (_, i) => `key${i}`);
+      const versions = keys.map(() => []);
+      const late = () => new Promise((_, reject) => setImmediate(reject, new Error('later')));
+      const reading = reads(run, isCluster).getMany(keys, versions, late);
+      await expect(reading).rejects.toThrow(/the second part|later/);
+      await new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
+      process.off('unhandledRejection', onUntold);
+      expect(untold).toEqual([]);
+    },
+  );
+
   it('are thirty-two to a command', async () => {
     const keys = Array.from({ length: 500 }, (_, i) => `key${i}`);
     await client.mset([...keys, 'v'].flatMap((key) => [key, key]));

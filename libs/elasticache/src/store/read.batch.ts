@@ -6,6 +6,9 @@ export type Bytes = Buffer | null;
 /** Told what stands under a key, and under the version keys beside it. */
 type Make<T> = (bytes: Bytes, versions: readonly Bytes[]) => T | Promise<T>;
 
+/** The same of many, with the place of the one it is. */
+type MakeOne<T> = (bytes: Bytes, versions: readonly Bytes[], place: number) => T | Promise<T>;
+
 interface Exchange {
   readonly isCluster: boolean;
   run<T>(send: (client: RedisClient) => Promise<T>): Promise<T>;
@@ -66,13 +69,12 @@ export class ReadBatch {
   async getMany<T>(
     keys: readonly string[],
     versions: readonly (readonly string[])[],
-    make: (bytes: Bytes, versions: readonly Bytes[], place: number) => T,
+    make: MakeOne<T>,
   ): Promise<T[]> {
     if (this.exchange.isCluster) {
-      const made = keys.map((key, i) =>
-        this.get(key, versions[i]!, (bytes, found) => [make(bytes, found, i)]),
+      return Promise.all(
+        keys.map((key, i) => this.get(key, versions[i]!, (bytes, found) => make(bytes, found, i))),
       );
-      return (await Promise.all(made)).flat();
     }
     const most = this.many === 0 ? MOST_READS : MOST_BESIDE_OTHERS;
     this.many++;
@@ -156,7 +158,7 @@ export class ReadBatch {
   private async fetchAll<T>(
     asked: readonly string[],
     versions: readonly (readonly string[])[],
-    make: (bytes: Bytes, versions: readonly Bytes[], place: number) => T,
+    make: MakeOne<T>,
   ): Promise<T[]> {
     const keys = [...asked];
     const lists = new Set(versions);
@@ -172,7 +174,9 @@ export class ReadBatch {
         list.map((key) => found[indices.get(key)!]!),
       );
     }
-    return asked.map((_, i) => make(found[i]!, known.get(versions[i]!)!, i));
+    const made = asked.map((_, i) => make(found[i]!, known.get(versions[i]!)!, i));
+    const isPending = made.some((one) => one instanceof Promise);
+    return isPending ? Promise.all(made.map(async (one) => one)) : (made as T[]);
   }
 
   private fetch(keys: string[]): Promise<Bytes[]> {

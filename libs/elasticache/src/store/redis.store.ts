@@ -83,11 +83,9 @@ export class RedisStore implements CacheStore {
     if (idleMs !== undefined) return Promise.all(asks.map((ask) => this.look(ask)));
     const keys = asks.map((ask) => layout.entry(ask.text));
     const versions = asks.map((ask) => this.stamps.keysOf(ask));
-    const looks = await this.reads.getMany(keys, versions, (bytes, found, place) =>
+    return this.reads.getMany(keys, versions, (bytes, found, place) =>
       this.judge(asks[place]!, bytes, found),
     );
-    const isPending = looks.some((look) => look instanceof Promise);
-    return isPending ? Promise.all(looks.map(async (look) => look)) : (looks as Look[]);
   }
 
   claim(ask: Ask, view: View, options: ClaimOptions): Promise<Claim> {
