@@ -109,13 +109,13 @@ function sort(step: Step<'many'>, call: Call): Sorted {
     const problem = 'needs the batch as the first argument, an array';
     throw new CacheError('CACHE_OPTION_VALUE', { where: step.where, option: 'keys', problem });
   }
-  const calls = batch.map((element: unknown) => new ElementCall(call, element));
-  const texts = step.texts(call, calls);
+  const texts = step.texts(call, batch); // it may change the batch
+  const calls = Array.from(batch, (element: unknown) => new ElementCall(call, element));
   const sorted: Sorted = { cached: [], uncached: [], places: [] };
   const { cached, uncached, places } = sorted;
   const known = new Map<string, number>();
   for (const [i, own] of calls.entries()) {
-    const text = texts[i]!;
+    const text = texts?.[i] ?? step.elementText(own);
     if (step.applies(own)) {
       const place = known.get(text);
       if (place === undefined) known.set(text, cached.push({ text, call: own }) - 1);

@@ -149,21 +149,23 @@ export class Step<K extends OperationKind = OperationKind> {
     return tags as readonly string[];
   }
 
-  /** The encoded keys of a batch, one per element; `elements` are the calls as each element's options see them. */
-  texts(call: Call, elements: readonly (Call & { readonly element: unknown })[]): string[] {
+  /** The encoded keys of a batch of elements, as `keys` names them; undefined where it does not. */
+  texts(call: Call, elements: readonly unknown[]): string[] | undefined {
     const { keys } = this.options as CacheableManyOptions;
-    if (keys === undefined) {
-      // By itself an element is its own key, whatever the other arguments.
-      return this.settings.keyGenerator === undefined
-        ? elements.map(({ element }) => this.encode(element))
-        : elements.map((element) => this.keyText(undefined, element));
-    }
+    if (keys === undefined) return undefined;
     const named = this.evaluate('keys', () => keys.apply(call.self, [...call.args]));
     if (!Array.isArray(named) || named.length !== elements.length) {
       const problem = `must answer with an array of ${elements.length} keys, one per element`;
       throw this.wrongValue('keys', problem);
     }
     return named.map((key) => this.encode(key));
+  }
+
+  /** The encoded key of one element, which is its own, whatever the other arguments. */
+  elementText(call: Call & { readonly element: unknown }): string {
+    return this.settings.keyGenerator === undefined
+      ? this.encode(call.element)
+      : this.keyText(undefined, call);
   }
 
   /** How a result of this call is stored. */

@@ -9,6 +9,9 @@ type Make<T> = (bytes: Bytes, versions: readonly Bytes[]) => T | Promise<T>;
 /** The same of many, with the place of the one it is. */
 type MakeOne<T> = (bytes: Bytes, versions: readonly Bytes[], place: number) => T | Promise<T>;
 
+/** What stands under a key, and under its version keys. */
+type Fetched = readonly [bytes: Bytes, versions: readonly Bytes[]];
+
 interface Exchange {
   readonly isCluster: boolean;
   run<T>(send: (client: RedisClient) => Promise<T>): Promise<T>;
@@ -79,12 +82,14 @@ export class ReadBatch {
     const most = this.many === 0 ? MOST_READS : MOST_BESIDE_OTHERS;
     this.many++;
     try {
-      const parts: Promise<T[]>[] = [];
+      const parts: Promise<Fetched[]>[] = [];
       for (let from = 0; from < keys.length; from += most) {
-        const part = [keys.slice(from, from + most), versions.slice(from, from + most)] as const;
-        parts.push(this.fetchAll(...part, (bytes, found, i) => make(bytes, found, from + i)));
+        parts.push(this.fetchAll(keys.slice(from, from + most), versions.slice(from, from + most)));
       }
-      return (await Promise.all(parts)).flat();
+      const fetched = (await Promise.all(parts)).flat();
+      const made = fetched.map(([bytes, found], i) => make(bytes, found, i));
+      const isPending = made.some((one) => one instanceof Promise);
+      return isPending ? await Promise.all(made.map(async (one) => one)) : (made as T[]);
     } finally {
       this.many--;
     }
@@ -155,11 +160,10 @@ export class ReadBatch {
     }
   }
 
-  private async fetchAll<T>(
+  private async fetchAll(
     asked: readonly string[],
     versions: readonly (readonly string[])[],
-    make: MakeOne<T>,
-  ): Promise<T[]> {
+  ): Promise<Fetched[]> {
     const keys = [...asked];
     const lists = new Set(versions);
     const indices = new Map<string, number>();
@@ -174,9 +178,7 @@ export class ReadBatch {
         list.map((key) => found[indices.get(key)!]!),
       );
     }
-    const made = asked.map((_, i) => make(found[i]!, known.get(versions[i]!)!, i));
-    const isPending = made.some((one) => one instanceof Promise);
-    return isPending ? Promise.all(made.map(async (one) => one)) : (made as T[]);
+    return asked.map((_, i) => [found[i]!, known.get(versions[i]!)!]);
   }
 
   private fetch(keys: string[]): Promise<Bytes[]> {
