@@ -36,8 +36,8 @@ const LEADS = {
 or \`Cluster\` may stand in its place ([how](../how-to/use-a-cluster.md)); its owner closes it, and it must
 not have a \`keyPrefix\`.`,
   CacheOptions: `One cache: \`caches.<name>\`, an entry of \`forFeature()\`, and in \`defaults\` what every cache
-starts from. A cache lives in Redis or in memory, not in both.`,
-  MemoryTierOptions: 'Option `memory` of a cache that lives in this process.',
+starts from. A cache lives in Redis, in memory, or in Redis with copies in memory.`,
+  MemoryTierOptions: 'Option `memory` of a cache that lives in this process, or has copies there.',
   CompressionOptions: 'Option `compression` of a cache that lives in Redis.',
   LoadLimits: `Option \`loads\`, of this cache in this process:
 [protect the database](../how-to/protect-the-database.md).`,

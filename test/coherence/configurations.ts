@@ -3,11 +3,14 @@ import type { Configuration } from './run.js';
 
 const ours = { subject: 'elasticache' } as const;
 
+/** In Redis alone, and with copies in each process's memory. */
 export const CONFIGURATIONS: readonly Configuration[] = (
   ['standalone', 'cluster'] as const
 ).flatMap((servers) =>
-  (['default', 'strict'] as const).flatMap((consistency) =>
-    (['none', 'all'] as const).map((faults) => ({ ...ours, consistency, faults, servers })),
+  ['elasticache', 'elasticache/memory'].flatMap((subject) =>
+    (['default', 'strict'] as const).flatMap((consistency) =>
+      (['none', 'all'] as const).map((faults) => ({ subject, consistency, faults, servers })),
+    ),
   ),
 );
 

@@ -70,8 +70,9 @@ async function secondsToCatch(mutation: Mutation): Promise<number | undefined> {
   const { consistency } = mutation;
   const configuration = {
     subject: 'elasticache',
-    consistency,
     faults: consistency === 'strict' ? 'all' : 'none',
+    ...mutation.workload,
+    consistency,
     servers: 'standalone',
   } as const;
   const mutant = breed(mutation, REPOSITORY);

@@ -20,13 +20,13 @@ describe('a rule taken out is caught by the plays', () => {
   afterAll(() => server.stop());
 
   async function firstComplaint(mutation: Mutation): Promise<string | undefined> {
-    const { consistency } = mutation;
+    const { consistency, plays } = mutation;
     const redis = { isCluster: false, ports: [server.port], instead: [] };
     const mutant = breed(mutation, REPOSITORY);
     const { library } = mutant;
     const stage = await Stage.open(create, { subject: 'elasticache', consistency, redis, library });
     try {
-      for await (const complaint of PLAYS[mutation.plays](stage)) return complaint;
+      for await (const complaint of PLAYS[plays!](stage)) return complaint;
       return undefined;
     } finally {
       await stage.close();
@@ -35,7 +35,7 @@ describe('a rule taken out is caught by the plays', () => {
     }
   }
 
-  it.each(MUTATIONS)(
+  it.each(MUTATIONS.filter(({ plays }) => plays !== undefined))(
     '$name',
     async (mutation) => expect(await firstComplaint(mutation)).toEqual(expect.any(String)),
     TIMEOUT_MS,

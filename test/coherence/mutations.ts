@@ -5,10 +5,12 @@ export interface Mutation {
   readonly name: string;
   readonly edits: readonly Edit[];
   readonly consistency: 'default' | 'strict';
-  /** The plays that must catch it. */
-  readonly plays: 'inFlight' | 'overlap' | 'crash';
+  /** The plays that must catch it; none where copies in memory may be late, which plays are not. */
+  readonly plays?: 'inFlight' | 'overlap' | 'crash';
   /** Whether the random workload catches it, too, within a minute. */
   readonly isCaughtByChance: boolean;
+  /** Default: in Redis alone, and without faults unless it is strict. */
+  readonly workload?: { readonly subject: 'elasticache/memory'; readonly faults: 'none' | 'all' };
 }
 
 /** In a file of the built library, where the text must be found exactly once. */
@@ -211,5 +213,18 @@ export const MUTATIONS: readonly Mutation[] = [
     consistency: 'strict',
     plays: 'crash',
     isCaughtByChance: true,
+  },
+  {
+    name: 'copies: hits are believed after a pause',
+    edits: [
+      {
+        file: 'memory/near.tier.js',
+        find: 'behindMs < maxStalenessMs && behindMs >= 0',
+        replace: 'behindMs < Infinity',
+      },
+    ],
+    consistency: 'default',
+    isCaughtByChance: true,
+    workload: { subject: 'elasticache/memory', faults: 'all' },
   },
 ];

@@ -17,6 +17,7 @@ function openProcess(maxBytes?: number, eviction: Eviction = 'lru') {
       maxBytes,
       eviction,
       isolation: 'clone',
+      ttlMs: Infinity,
       idleMs: undefined,
       refreshAhead: undefined,
       versions,

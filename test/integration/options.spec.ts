@@ -158,7 +158,6 @@ describe('Options', () => {
     [{ encryption: {} }, 'encryption'],
     [{ defaults: { scope: 'user' } }, 'defaults.scope'],
     [{ defaults: { consistency: 'eventual' } }, 'defaults.consistency'],
-    [{ defaults: { memory: { maxStaleness: '1s' } } }, 'defaults.memory.maxStaleness'],
     [{ defaults: { timeouts: { load: '1s' } } }, 'defaults.timeouts.load'],
   ])('of later versions are not accepted and ignored: %j', async (options, path) => {
     expect([...(await faultsOf(options)).keys()]).toEqual([path]);
@@ -195,12 +194,11 @@ describe('Options', () => {
   });
 
   it.each([
-    [{ connection: 'redis://h', defaults: { memory: {} } }, 'defaults.memory'],
-    [{ connection: 'redis://h', caches: { a: { memory: { maxEntries: 5 } } } }, 'caches.a.memory'],
-  ])('memory beside Redis is a fault as yet: %j', async (options, path) => {
-    const faults = await faultsOf(options);
+    [{ memory: { ttl: 0 } }, 'defaults.memory.ttl'],
+    [{ memory: { maxStaleness: 'soon' } }, 'defaults.memory.maxStaleness'],
+  ])('of memory are durations: %j', async (defaults, path) => {
+    const faults = await faultsOf({ defaults: defaults as never });
     expect([...faults.keys()]).toEqual([path]);
-    expect(faults.get(path)).toContain('shared: false');
   });
 
   it.each([

@@ -310,6 +310,4 @@ ElastiCacheModule.forFeature([{ ttl: '1m' }]);
 // @ts-expect-error
 ElastiCacheModule.forRoot({ defaults: { consistency: 'eventual' } });
 // @ts-expect-error
-ElastiCacheModule.forRoot({ defaults: { memory: { maxStaleness: '1s' } } });
-// @ts-expect-error
 ElastiCacheModule.forRoot({ defaults: { timeouts: { load: '1s' } } });

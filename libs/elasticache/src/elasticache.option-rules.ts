@@ -52,6 +52,21 @@ export const memoryRules: readonly OptionRule[] = [
     meaning: 'What a hit hands out: a copy, a deeply frozen value, or the stored value itself.',
     wrong: must(isOneOf('clone', 'freeze', 'shared'), "'clone', 'freeze' or 'shared'"),
   },
+  {
+    name: 'ttl',
+    type: 'Duration',
+    fallback: 'as long as the entry lives',
+    meaning: 'How long an entry is kept in memory at most.',
+    wrong: must(isDuration, aDuration),
+  },
+  {
+    name: 'maxStaleness',
+    type: 'Duration',
+    fallback: "'1s'",
+    meaning:
+      'In front of Redis: how far behind other processes’ invalidations a hit may be. Typically it is a millisecond.',
+    wrong: must(isDuration, aDuration),
+  },
 ];
 
 const compressionRules: readonly OptionRule[] = [
@@ -157,7 +172,7 @@ export const cacheRules: readonly OptionRule[] = [
     name: 'memory',
     type: 'false | MemoryTierOptions',
     fallback: 'on, where there is no shared tier',
-    meaning: 'The in-process tier.',
+    meaning: 'The in-process tier: in front of Redis where it is given, else the only one.',
     wrong: must(either(isOneOf(false), isObject), 'false or an object of memory options'),
     nested: memoryRules,
   },

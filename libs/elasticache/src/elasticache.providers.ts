@@ -1,11 +1,15 @@
 import { Logger } from '@nestjs/common';
 
 import type { CacheErrorContext, CacheErrorHandler } from './cache/cache.js';
+import type { CachePolicy } from './cache/cache.policy.js';
 import { CacheManager } from './cache/cache.manager.js';
 import { CacheRecorder } from './cache/cache.recorder.js';
 import { TagEvictions } from './cache/tag.evictions.js';
+import { TieredStore, TieredTags } from './cache/tiered.store.js';
 import { NamedCache } from './cache/named.cache.js';
 import { EntryCodec } from './codec/entry.codec.js';
+import { Bus } from './coherence/bus.js';
+import { plainReason } from './connection/plain.reason.js';
 import { type ConnectionState, RedisConnection } from './connection/redis.connection.js';
 import { failureLog } from './elasticache.failure-log.js';
 import type {
@@ -18,6 +22,7 @@ import {
   type CacheSettings,
   cacheSettings,
   DEFAULT_NAMESPACE,
+  type MemorySettings,
   moduleFaults,
   timeoutOf,
 } from './elasticache.settings.js';
@@ -28,8 +33,15 @@ import type { CacheInvoker } from './invocation/method.wrapper.js';
 import { KeyLayout, TagLayout } from './key/key.layout.js';
 import { MemoryStore } from './memory/memory.store.js';
 import { MemoryTags } from './memory/memory.tags.js';
-import { BoundedMemoryTier, type MemoryTier, noMemory } from './memory/memory.tier.js';
+import {
+  BoundedMemoryTier,
+  type Memory,
+  type MemoryTierSettings,
+  noMemory,
+} from './memory/memory.tier.js';
 import { MemoryVersions } from './memory/memory.versions.js';
+import { NearCaches } from './memory/near.caches.js';
+import { NearTier } from './memory/near.tier.js';
 import { Deadline } from './resilience/deadline.js';
 import { type CacheStore, noStore } from './store/cache.store.js';
 import { LeaseKeeper } from './store/lease.keeper.js';
@@ -56,6 +68,8 @@ export class ElastiCacheCore {
   private readonly onError: CacheRecorder['settings']['onError'];
   private readonly tags: TagEvictions;
   private readonly memoryVersions = new MemoryVersions();
+  private readonly near = new NearCaches();
+  private readonly bus: Bus | undefined;
   private readonly keeper = new LeaseKeeper();
   private readonly namespace: string;
 
@@ -69,6 +83,7 @@ export class ElastiCacheCore {
     this.onError = handlerOf(
       options.errorHandler ?? failureLog((line) => logger.warn(line), clock),
     );
+    this.bus = connection && this.openBus(connection);
     this.tags = this.tagEvictions();
     const { tags } = this;
     this.manager = new CacheManager({
@@ -149,6 +164,7 @@ export class ElastiCacheCore {
 
   async close(): Promise<void> {
     this.closing.abort();
+    this.bus?.close();
     await this.connection?.close();
   }
 
@@ -162,11 +178,13 @@ export class ElastiCacheCore {
     const { policy, tier } = settings;
     const { namespace, clock } = this;
     const isEnabled = this.caching !== undefined;
-    const memory = isEnabled ? this.memoryTier(name, settings) : noMemory;
+    const { memory, store } = isEnabled
+      ? this.tiers(name, settings)
+      : { memory: noMemory, store: noStore };
     return new NamedCache(name, {
       policy: isEnabled ? policy : { ...policy, singleFlight: false, strict: false },
       memory,
-      store: isEnabled ? this.store(name, settings, memory) : noStore,
+      store,
       tier: tier.kind,
       place: {
         namespace,
@@ -181,32 +199,77 @@ export class ElastiCacheCore {
     });
   }
 
-  private memoryTier(name: string, { tier, policy }: CacheSettings): MemoryTier {
-    if (tier.kind === 'shared') {
-      const codec = new EntryCodec(tier.codec);
-      return { ...noMemory, copy: (value) => codec.copy(value, `cache '${name}'`) };
-    }
+  private tiers(
+    name: string,
+    { tier, policy }: CacheSettings,
+  ): { memory: Memory; store: CacheStore } {
+    const { clock, memoryVersions: versions } = this;
+    const where = `cache '${name}'`;
     const { refreshAhead } = policy.freshness;
-    const { memoryVersions: versions } = this;
-    const { idleMs } = policy;
-    return new BoundedMemoryTier({
-      ...tier,
-      idleMs,
+    if (tier.kind === 'memory') {
+      const { idleMs } = policy;
+      const memory = new BoundedMemoryTier({
+        ...tier.memory,
+        idleMs,
+        refreshAhead,
+        versions,
+        where,
+      });
+      return { memory, store: new MemoryStore({ tier: memory, versions, clock }) };
+    }
+    const codec = new EntryCodec(tier.codec);
+    const copy = (value: unknown) => codec.copy(value, where);
+    const shared = this.redisStore(name, codec, { tier, policy });
+    if (tier.memory === undefined) return { memory: { ...noMemory, copy }, store: shared };
+    const isCustom = typeof tier.codec.serializer === 'object';
+    const near = this.nearTier(name, tier.memory, {
       refreshAhead,
-      versions,
-      where: `cache '${name}'`,
+      copy: isCustom ? copy : undefined,
     });
+    const bus = this.bus!;
+    return {
+      memory: near,
+      store: new TieredStore({ cache: name, shared, near, bus, clock }),
+    };
   }
 
-  private store(name: string, { tier, policy }: CacheSettings, memory: MemoryTier): CacheStore {
-    const { namespace, clock, keeper, memoryVersions: versions } = this;
-    if (tier.kind === 'memory') return new MemoryStore({ tier: memory, versions, clock });
+  private nearTier(
+    name: string,
+    settings: MemorySettings,
+    more: Pick<MemoryTierSettings, 'refreshAhead' | 'copy'>,
+  ): NearTier {
+    const { near } = this;
+    const bus = this.bus!;
+    const tier = new BoundedMemoryTier({
+      ...settings,
+      ...more,
+      idleMs: undefined,
+      versions: near.tags,
+      where: `cache '${name}'`,
+    });
+    const keys = new MemoryVersions(near.sequence);
+    const { maxStalenessMs } = settings;
+    const nearTier = new NearTier({ tier, others: bus, keys, maxStalenessMs });
+    near.add(name, nearTier);
+    bus.follow(maxStalenessMs);
+    return nearTier;
+  }
+
+  private redisStore(
+    name: string,
+    codec: EntryCodec,
+    {
+      tier,
+      policy,
+    }: { tier: Extract<CacheSettings['tier'], { kind: 'shared' }>; policy: CachePolicy },
+  ): RedisStore {
+    const { namespace, clock, keeper } = this;
     return new RedisStore({
       cache: name,
       exchange: this.exchange(`cache '${name}'`, tier.storeTimeoutMs),
       layout: new KeyLayout({ namespace, version: tier.version, cache: name }),
       tags: new TagLayout(namespace),
-      codec: new EntryCodec(tier.codec),
+      codec,
       keeper,
       clock,
       idleMs: policy.idleMs,
@@ -226,11 +289,38 @@ export class ElastiCacheCore {
   }
 
   private sharedTags(): TagStore {
-    const { clock, keeper, namespace, options } = this;
-    const storeMs = parseDuration(timeoutOf('store', {}, options.defaults ?? {}))!;
-    const exchange = this.exchange('tags', storeMs);
+    const { clock, keeper, namespace, bus } = this;
+    const exchange = this.exchange('tags', this.storeMs);
     const versions = new RedisVersions(new ScriptRunner(exchange), clock);
-    return new RedisTags({ layout: new TagLayout(namespace), versions, exchange, keeper });
+    const shared = new RedisTags({ layout: new TagLayout(namespace), versions, exchange, keeper });
+    return new TieredTags({ shared, bus: bus!, isNeeded: () => this.isAnyNear });
+  }
+
+  private openBus(connection: RedisConnection): Bus {
+    const { clock, near, namespace } = this;
+    return new Bus({
+      key: new TagLayout(namespace).bus,
+      exchange: this.exchange('bus', this.storeMs),
+      openReader: () => connection.duplicate(),
+      near,
+      clock,
+      onState: logBusState,
+    });
+  }
+
+  /** For what concerns all caches. */
+  private get storeMs(): number {
+    return parseDuration(timeoutOf('store', {}, this.options.defaults ?? {}))!;
+  }
+
+  /** A tag may be borne by copies of entries of any cache. */
+  private get isAnyNear(): boolean {
+    const { defaults = {}, dynamicCaches = true } = this.options;
+    const all = [...this.definitions.values(), ...(dynamicCaches ? [{}] : [])];
+    return all.some((own) => {
+      const { tier } = cacheSettings(own, defaults, this.isShared);
+      return tier.kind === 'shared' && tier.memory !== undefined;
+    });
   }
 
   /** A tag may be borne by entries of any cache, so one strict cache is enough. */
@@ -282,6 +372,14 @@ function handlerOf(handler: CacheErrorHandler): CacheRecorder['settings']['onErr
       logger.error(`The errorHandler itself failed: ${String(reason)}`),
     );
   };
+}
+
+function logBusState(problem: unknown): void {
+  if (problem === undefined) logger.log('Invalidations of other processes arrive again.');
+  else
+    logger.warn(
+      `Invalidations of other processes cannot be read: ${plainReason(problem)}. Reading from Redis what memory could not vouch for, and trying again.`,
+    );
 }
 
 function logState(state: ConnectionState): void {

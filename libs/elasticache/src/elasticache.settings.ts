@@ -11,23 +11,33 @@ import { faultsIn, isObject, isText } from './invocation/option.rules.js';
 import type { Eviction, Isolation } from './memory/memory.tier.js';
 import { type Duration, parseDuration } from './time/duration.js';
 
-/** One cache's options with every default in its place; it lives in one of the two tiers. */
+/** One cache's options with every default in its place. */
 export interface CacheSettings {
   readonly policy: CachePolicy;
-  readonly tier:
-    | {
-        readonly kind: 'memory';
-        readonly maxEntries: number;
-        readonly maxBytes: number | undefined;
-        readonly eviction: Eviction;
-        readonly isolation: Isolation;
-      }
-    | {
-        readonly kind: 'shared';
-        readonly version: string | number;
-        readonly codec: EntryCodecOptions;
-        readonly storeTimeoutMs: number;
-      };
+  readonly tier: MemoryOnly | Shared;
+}
+
+export interface MemorySettings {
+  readonly maxEntries: number;
+  readonly maxBytes: number | undefined;
+  readonly eviction: Eviction;
+  readonly isolation: Isolation;
+  readonly ttlMs: number;
+  readonly maxStalenessMs: number;
+}
+
+interface MemoryOnly {
+  readonly kind: 'memory';
+  readonly memory: MemorySettings;
+}
+
+interface Shared {
+  readonly kind: 'shared';
+  readonly version: string | number;
+  readonly codec: EntryCodecOptions;
+  readonly storeTimeoutMs: number;
+  /** Of the copies in front of it, where there are any. */
+  readonly memory: MemorySettings | undefined;
 }
 
 /** The defaults of one cache; the reference's table says the same, and a test holds the two together. */
@@ -40,7 +50,7 @@ export const cacheDefaults = {
   compression: false,
   consistency: 'default',
   onEvictFailure: 'journal',
-  memory: { maxEntries: 10_000, eviction: 'lru', isolation: 'clone' },
+  memory: { maxEntries: 10_000, eviction: 'lru', isolation: 'clone', maxStaleness: '1s' },
   timeouts: { store: '250ms', wait: '10s' },
 } as const satisfies CacheOptions;
 
@@ -86,14 +96,13 @@ export function cacheFaults(own: unknown, place: CachePlace): Fault[] {
   ];
 }
 
-/** A cache lives in one tier, and has one. Where the defaults alone are to blame they are blamed once, there. */
+/** A cache has a tier to live in. Where the defaults alone are to blame they are blamed once, there. */
 function tierFaults(own: CacheOptions, { defaults = {}, isShared, path }: CachePlace): Fault[] {
   if (own.shared === undefined && own.memory === undefined) return [];
   const shared = own.shared ?? defaults.shared ?? isShared;
   const memory = own.memory ?? defaults.memory;
   const at = `${path}.${own.memory === undefined ? 'shared' : 'memory'}`;
   if (shared && !isShared) return own.shared ? [noConnection(`${path}.shared`)] : [];
-  if (shared && isObject(memory)) return [{ path: at, message: ONE_TIER }];
   return !shared && memory === false ? [{ path: at, message: NO_TIER }] : [];
 }
 
@@ -143,22 +152,36 @@ export function cacheSettings(
     waitMs: parseDuration(timeoutOf('wait', own, defaults))!,
     loads: options.loads && { queue: Number.POSITIVE_INFINITY, ...given(options.loads) },
   };
-  if (isInRedis) {
-    const { version, serializer, compression } = options;
-    const store = timeoutOf('store', own, defaults);
-    const codec = { serializer, compression };
-    return {
-      policy,
-      tier: { kind: 'shared', version, codec, storeTimeoutMs: parseDuration(store)! },
-    };
-  }
-  const memory = {
+  if (!isInRedis)
+    return { policy, tier: { kind: 'memory', memory: memorySettings(own, defaults) } };
+  const { version, serializer, compression } = options;
+  // Of a time to idle Redis has to see each read.
+  const isInFront = isObject(own.memory ?? defaults.memory) && policy.idleMs === undefined;
+  return {
+    policy,
+    tier: {
+      kind: 'shared',
+      version,
+      codec: { serializer, compression },
+      storeTimeoutMs: parseDuration(timeoutOf('store', own, defaults))!,
+      memory: isInFront ? memorySettings(own, defaults) : undefined,
+    },
+  };
+}
+
+function memorySettings(own: CacheOptions, defaults: CacheOptions): MemorySettings {
+  const { ttl, maxStaleness, ...bounds } = {
     maxBytes: undefined,
+    ttl: undefined,
     ...cacheDefaults.memory,
     ...given(defaults.memory || {}),
     ...given(own.memory || {}),
   };
-  return { policy, tier: { kind: 'memory', ...memory } };
+  return {
+    ...bounds,
+    ttlMs: parseDuration(ttl) ?? Number.POSITIVE_INFINITY,
+    maxStalenessMs: parseDuration(maxStaleness)!,
+  };
 }
 
 /** The bound of one kind of waiting, in one cache. */
@@ -178,7 +201,6 @@ function given<T extends object>(options: T): T {
 }
 
 const NO_NAME = 'needs a name: a text that is not empty';
-const ONE_TIER = 'a cache lives in Redis or in memory: leave memory out, or say shared: false';
 const NO_TIER =
   'leaves the cache no tier to live in: leave memory on, or share it over a connection';
 

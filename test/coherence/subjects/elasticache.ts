@@ -33,7 +33,12 @@ const create: CreateSubject = async (options, register) => {
   const failures = { reads: 0, writes: 0 };
   const context = await start(library, register, {
     connection: cluster ?? (redis && urlOf(redis)),
-    defaults: { ttl: '1h', consistency: options.consistency, timeouts: { wait: WAIT } },
+    defaults: {
+      ttl: '1h',
+      consistency: options.consistency,
+      timeouts: { wait: WAIT },
+      ...(options.subject.endsWith('/memory') && { memory: {} }),
+    },
     errorHandler: (_, { operation }) => void failures[operation === 'get' ? 'reads' : 'writes']++,
   });
   const { manager, things, close } = context;

@@ -3,7 +3,7 @@ import type { Entry, Tier } from '../entry/cache.entry.js';
 import { type Freshness, freshnessOf, type FreshnessPolicy } from '../entry/freshness.js';
 import { CacheSerializationError } from '../errors/cache.errors.js';
 import type { MissReason } from '../events/cache.events.js';
-import type { MemoryTier } from '../memory/memory.tier.js';
+import type { Memory } from '../memory/memory.tier.js';
 import type { Deadline } from '../resilience/deadline.js';
 import type { Ask, CacheStore, Claim, Lease, Look, View } from '../store/cache.store.js';
 import { newToken } from '../store/token.js';
@@ -22,7 +22,7 @@ import { WaitingRoom } from './waiting.room.js';
 
 export interface NamedCacheParts {
   readonly policy: CachePolicy;
-  readonly memory: MemoryTier;
+  readonly memory: Memory;
   readonly store: CacheStore;
   /** The tier behind `store`. */
   readonly tier: Tier;
@@ -76,7 +76,7 @@ export class NamedCache {
   /** Keys that are being renewed behind somebody's back. */
   readonly refreshing = new Set<string>();
   private readonly maker: EntryMaker;
-  private readonly memory: MemoryTier;
+  private readonly memory: Memory;
   /** The tier behind `store`. */
   readonly kind: Tier;
   private readonly where: string;

@@ -34,7 +34,7 @@ const CONNECT_TIMEOUT_MS = 5_000;
 const DISCONNECT_TIMEOUT_MS = 100;
 
 /** With commands unanswered and nothing received for so long, the socket is given up: what waits in it would pile up. */
-const SOCKET_TIMEOUT_MS = 2_000;
+export const SOCKET_TIMEOUT_MS = 2_000;
 
 /**
  * What a client of ours is made with. A cache fails fast: nothing is queued while there is no

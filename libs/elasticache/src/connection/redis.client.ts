@@ -14,6 +14,8 @@ export interface RedisClient {
     readonly redisOptions?: { readonly keyPrefix?: string | undefined } | undefined;
   };
   connect(): Promise<void>;
+  /** Of a cluster: its start-up nodes, then its options. */
+  duplicate(...overrides: unknown[]): RedisClient;
   disconnect(): void;
   quit(): Promise<unknown>;
   on(event: 'ready' | 'close' | 'end' | 'error', listener: (error?: Error) => void): unknown;

@@ -1,6 +1,6 @@
 import { CacheConfigurationError } from '../errors/cache.errors.js';
 import type { Random } from '../time/jitter.js';
-import { clientOptions, type ConnectionOptions } from './connection.options.js';
+import { clientOptions, type ConnectionOptions, SOCKET_TIMEOUT_MS } from './connection.options.js';
 import { plainReason } from './plain.reason.js';
 import type { RedisClient } from './redis.client.js';
 
@@ -55,6 +55,23 @@ export class RedisConnection {
   exchange<T>(send: (client: RedisClient) => Promise<T>): Promise<T> {
     const { client, closed } = this;
     return client.status === 'ready' && !closed ? send(client) : this.afterReady(send);
+  }
+
+  /** One more of the same, for what waits on the server. It is ours, whoever made the first. */
+  duplicate(): RedisConnection {
+    const { client } = this;
+    const own = { lazyConnect: true, socketTimeout: SOCKET_TIMEOUT_MS };
+    const twin = client.isCluster
+      ? client.duplicate([], { redisOptions: { ...client.options?.redisOptions, ...own } })
+      : client.duplicate(own);
+    twin.on('error', () => undefined); // whoever uses it is told by its commands
+    return new RedisConnection(twin, true);
+  }
+
+  /** Closes it at once, whatever waits. */
+  cut(): void {
+    this.closed = true;
+    this.client.disconnect();
   }
 
   /** Closes the client if it is ours. QUIT is answered after every command sent before it, so no write is lost. */

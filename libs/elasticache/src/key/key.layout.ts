@@ -83,11 +83,14 @@ export class KeyLayout {
 export class TagLayout {
   /** Where the version stands that every eviction of a tag removes. */
   readonly epoch: string;
+  /** The stream that tells all processes what was invalidated. */
+  readonly bus: string;
   private readonly namespace: string;
 
   constructor(namespace: string) {
     this.namespace = encodeSegment(namespace);
     this.epoch = boundedText(`${this.namespace}:~tags`);
+    this.bus = boundedText(`${this.namespace}:~bus`);
   }
 
   /** Where a tag's version stands. */

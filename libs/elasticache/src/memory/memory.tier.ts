@@ -11,6 +11,7 @@ import type { Entry } from '../entry/cache.entry.js';
 import type { Glob } from '../key/glob.js';
 import { boundedText } from '../key/key.layout.js';
 import type { StoreWrite } from '../store/cache.store.js';
+import type { Duration } from '../time/duration.js';
 import type { MemoryVersions } from './memory.versions.js';
 import { TinyLfu } from './tiny.lfu.js';
 
@@ -43,6 +44,13 @@ export interface MemoryTierOptions {
   readonly eviction?: Eviction;
   /** Default `'clone'`. */
   readonly isolation?: Isolation;
+  /** How long an entry is kept here at most; default as long as it lives. */
+  readonly ttl?: Duration;
+  /**
+   * In front of Redis: how far behind other processes' invalidations a hit may be, typically a
+   * millisecond; default `'1s'`. A process that cannot tell reads from Redis.
+   */
+  readonly maxStaleness?: Duration;
 }
 
 export interface MemoryTierSettings {
@@ -50,11 +58,15 @@ export interface MemoryTierSettings {
   readonly maxBytes: number | undefined;
   readonly eviction: Eviction;
   readonly isolation: Isolation;
+  /** The longest that an entry is kept. */
+  readonly ttlMs: number;
   readonly idleMs: number | undefined;
   /** 0 to 1: past this share of its life an entry is no plain hit. */
   readonly refreshAhead: number | undefined;
   readonly versions: MemoryVersions;
   readonly where: string;
+  /** How values are copied that a serializer of the application may have made. */
+  readonly copy?: ((value: unknown) => unknown) | undefined;
 }
 
 /**
@@ -99,16 +111,20 @@ interface Evicted {
   readonly tags: readonly string[];
 }
 
-/** What the read and write paths need of this process's memory. Everything in it is synchronous. */
-export interface MemoryTier {
+/** What a cache asks this process's memory first. Everything in it is synchronous. */
+export interface Memory {
   /** The entry where it is a plain hit: neither expired nor due to be renewed. Not yet safe to hand out: see {@link handOut}. */
   get(text: string, now: number): Entry | undefined;
-  /** The entry as long as it is kept; its tag that was evicted, where there is one. */
-  peek(text: string, now: number): Entry | Evicted | undefined;
   /** The entry's value as a caller may have it. */
   handOut(entry: Entry): unknown;
   /** A value as a hit would hand it out. Throws `CacheSerializationError` for one that cannot be stored. */
   copy(value: unknown): unknown;
+}
+
+/** What the protocol needs of memory as the only tier. */
+export interface MemoryTier extends Memory {
+  /** The entry as long as it is kept; its tag that was evicted, where there is one. */
+  peek(text: string, now: number): Entry | Evicted | undefined;
   /**
    * False where the value alone is beyond the tier's bounds. `count`: of the evictions of tags
    * before the value was made. Throws `CacheSerializationError` for one that cannot be stored.
@@ -152,7 +168,24 @@ export class BoundedMemoryTier implements MemoryTier {
   }
 
   handOut(entry: Entry): unknown {
-    return (entry as Slot).byReference ? entry.value : cloneOf(entry.value);
+    if ((entry as Slot).byReference) return entry.value;
+    const { copy = cloneOf } = this.settings;
+    return copy(entry.value);
+  }
+
+  /** Whether the entry is one that was found here. */
+  has(entry: Entry): boolean {
+    return entry instanceof Slot;
+  }
+
+  /** An entry that was just set, as a hit: itself where every hit gets a copy, as nobody else has this one. */
+  asHit(text: string, entry: Entry, now: number): Entry {
+    return this.settings.isolation === 'clone' ? entry : (this.get(text, now) ?? entry);
+  }
+
+  /** The value of an entry that nobody else has. */
+  handOutForeign({ value }: Entry): unknown {
+    return this.settings.isolation === 'freeze' ? this.copy(value) : value;
   }
 
   copy(value: unknown): unknown {
@@ -162,7 +195,8 @@ export class BoundedMemoryTier implements MemoryTier {
   set(write: StoreWrite, count: number, now: number): boolean {
     const isolated = this.isolated(write.entry.value);
     if (this.slots.size === 0) this.epoch = now;
-    const slot = new Slot(write, isolated, count);
+    const lifeMs = Math.min(write.lifeMs, now + this.settings.ttlMs - write.entry.createdAt);
+    const slot = new Slot({ ...write, lifeMs }, isolated, count);
     this.prolong(slot, now);
     const key = boundedText(write.text);
     return this.slots.set(key, slot).has(key);
@@ -190,16 +224,18 @@ export class BoundedMemoryTier implements MemoryTier {
     const { createdAt, expiresAt, lifeMs } = slot;
     const idle = now + idleMs;
     const due = createdAt + (expiresAt - createdAt) * refreshAhead;
-    slot.goodUntil = Math.min(due, idle) - this.epoch;
-    slot.diesAt = Math.min(createdAt + lifeMs, idle) - this.epoch;
+    const end = Math.min(createdAt + lifeMs, idle);
+    slot.goodUntil = Math.min(due, end) - this.epoch;
+    slot.diesAt = end - this.epoch;
   }
 
   private isolated(value: unknown): Isolated {
-    const { isolation, where } = this.settings;
+    const { isolation, where, copy: copyBy } = this.settings;
     if (isolation === 'shared') {
-      assertStorable(value, where);
+      if (copyBy === undefined) assertStorable(value, where);
       return { value, byReference: true };
     }
+    if (copyBy !== undefined) return { value: copyBy(value), byReference: false };
     if (typeof value !== 'object' || value === null) {
       return { value: copyOf(value, where), byReference: true };
     }
@@ -225,14 +261,10 @@ function leastFrequent({ maxEntries: max, maxBytes }: MemoryTierSettings): TinyL
 }
 
 /** Stands in where a cache has no memory tier. */
-export const noMemory: MemoryTier = {
+export const noMemory: Memory = {
   get: () => undefined,
-  peek: () => undefined,
   handOut: (entry) => entry.value,
   copy: (value) => copyOf(value, 'the shared tier'),
-  set: () => true,
-  delete: () => false,
-  deleteMatching: () => 0,
 };
 
 function sizeOf(slot: Slot, text: string): number {

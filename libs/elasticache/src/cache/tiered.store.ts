@@ -1,0 +1,235 @@
+import type { Bus } from '../coherence/bus.js';
+import type { Glob } from '../key/glob.js';
+import type { NearTier } from '../memory/near.tier.js';
+import type {
+  Ask,
+  CacheStore,
+  Claim,
+  ClaimOptions,
+  Guard,
+  Guarded,
+  Inspection,
+  Lease,
+  Look,
+  StoreWrite,
+  Unkeyed,
+  View,
+} from '../store/cache.store.js';
+import type { TagStore } from '../store/tag.store.js';
+import type { Clock } from '../time/clock.js';
+
+export interface TieredStoreParts {
+  readonly cache: string;
+  readonly shared: CacheStore;
+  readonly near: NearTier;
+  readonly bus: Bus;
+  readonly clock: Clock;
+}
+
+/** A lease with what its value needs to be copied into memory. */
+interface CountedLease extends Lease {
+  readonly count: number;
+}
+
+/**
+ * The shared tier with copies in this process's memory. What is read and what is loaded is copied;
+ * what is written is not, until it is read. An invalidation is acknowledged by the shared tier, then
+ * by the bus, and then our own copies go: in any other order a read that comes in between could take
+ * in again what was just removed.
+ */
+export class TieredStore implements CacheStore {
+  readonly unsent?: NonNullable<CacheStore['unsent']>;
+
+  constructor(private readonly parts: TieredStoreParts) {
+    const { unsent } = parts.shared;
+    if (unsent !== undefined) this.unsent = unsent;
+  }
+
+  look(ask: Ask): Promise<Look> {
+    const { shared, near, clock } = this.parts;
+    const { count } = near;
+    return shared.look(ask).then((look) => this.filled(ask, look, { count, now: clock.now() }));
+  }
+
+  async lookMany(asks: readonly Ask[]): Promise<Look[]> {
+    const { shared, near, clock } = this.parts;
+    const { count } = near;
+    const looks = await shared.lookMany(asks);
+    const now = clock.now();
+    return looks.map((look, i) => this.filled(asks[i]!, look, { count, now }));
+  }
+
+  async claim(ask: Ask, view: View, options: ClaimOptions): Promise<Claim> {
+    const { count } = this.parts.near;
+    const claim = await this.parts.shared.claim(ask, view, options);
+    if (claim.kind !== 'won') return claim;
+    const lease: CountedLease = { ...claim.lease, count };
+    return { kind: 'won', lease };
+  }
+
+  async keep(lease: Lease, write: StoreWrite): Promise<boolean> {
+    const isKept = await this.parts.shared.keep(lease, write);
+    if (isKept) this.fill(lease, write);
+    return isKept;
+  }
+
+  async keepMany(writes: readonly (readonly [Lease, StoreWrite])[]) {
+    const outcomes = await this.parts.shared.keepMany(writes);
+    for (const [i, [lease, write]] of writes.entries()) {
+      if (outcomes[i] === true) this.fill(lease, write);
+    }
+    return outcomes;
+  }
+
+  release(lease: Lease, mark: boolean): Promise<void> {
+    return this.parts.shared.release(lease, mark);
+  }
+
+  isCurrent(lease: Lease, view: View): boolean {
+    return this.parts.shared.isCurrent(lease, view);
+  }
+
+  async begin(ask: Ask, guarded: boolean): Promise<Lease> {
+    const { shared } = this.parts;
+    const lease = await shared.begin(ask, guarded);
+    if (!guarded) return lease;
+    try {
+      await this.invalidated([ask.text]);
+    } catch (error) {
+      void shared.abandon(lease).catch(() => undefined);
+      throw error;
+    }
+    return lease;
+  }
+
+  beginUnkeyed(tags: readonly string[], lateTags: boolean): Promise<Unkeyed> {
+    return this.parts.shared.beginUnkeyed(tags, lateTags);
+  }
+
+  keyed(unkeyed: Unkeyed, text: string): Promise<Lease> {
+    return this.parts.shared.keyed(unkeyed, text);
+  }
+
+  async finish(lease: Lease, write: StoreWrite | undefined) {
+    const outcome = await this.parts.shared.finish(lease, write);
+    await this.invalidated([lease.text]);
+    return outcome;
+  }
+
+  abandon(lease: Lease): Promise<void> {
+    return this.parts.shared.abandon(lease);
+  }
+
+  async putMany(writes: readonly StoreWrite[]) {
+    const outcomes = await this.parts.shared.putMany(writes);
+    await this.invalidated(writes.map(({ text }) => text));
+    return outcomes;
+  }
+
+  async putIfAbsent(ask: Ask, write: StoreWrite): Promise<Look | undefined> {
+    const look = await this.parts.shared.putIfAbsent(ask, write);
+    if (look === undefined) await this.invalidated([write.text]);
+    return look;
+  }
+
+  async evict(texts: readonly string[]): Promise<number> {
+    if (texts.length === 0) return 0;
+    const removed = await this.parts.shared.evict(texts);
+    await this.invalidated(texts);
+    return removed;
+  }
+
+  /** Of the copies all go: a pattern is for those who have the keys. */
+  async evictMatching(glob: Glob): Promise<number> {
+    const removed = await this.parts.shared.evictMatching(glob);
+    await this.invalidated();
+    return removed;
+  }
+
+  async clear(): Promise<number> {
+    const removed = await this.parts.shared.clear();
+    await this.invalidated();
+    return removed;
+  }
+
+  async guard(guarded: Guarded): Promise<Guard> {
+    const texts = 'texts' in guarded ? guarded.texts : undefined;
+    const guard = await this.parts.shared.guard(guarded);
+    return toldGuard(guard, () => this.invalidated(texts));
+  }
+
+  inspect(ask: Ask): Promise<Inspection> {
+    return this.parts.shared.inspect(ask);
+  }
+
+  private filled(ask: Ask, look: Look, { count, now }: { count: number; now: number }): Look {
+    if (look.entry === undefined) return look;
+    const entry = this.parts.near.fill(ask.text, look.entry, count, now);
+    return entry === look.entry ? look : { entry, view: look.view };
+  }
+
+  private fill(lease: Lease, { text, entry }: StoreWrite): void {
+    const { near, clock } = this.parts;
+    near.fill(text, entry, (lease as CountedLease).count, clock.now());
+  }
+
+  /** The rest of an invalidation that the shared tier has acknowledged. Our own copies go whatever comes of it. */
+  private async invalidated(texts?: readonly string[]): Promise<void> {
+    const { bus, cache, near } = this.parts;
+    try {
+      await bus.publish({ cache, ...(texts && { texts }) });
+    } finally {
+      near.drop(texts);
+    }
+  }
+}
+
+/** The tags of the shared tier, where there are copies of what bears them. */
+export class TieredTags implements TagStore {
+  constructor(
+    private readonly parts: {
+      readonly shared: TagStore;
+      readonly bus: Bus;
+      /** Whether any cache has copies; not only of those in use here. */
+      readonly isNeeded: () => boolean;
+    },
+  ) {}
+
+  async evict(tags: readonly string[]): Promise<void> {
+    await this.parts.shared.evict(tags);
+    await this.invalidated(tags);
+  }
+
+  async guard(tags: readonly string[]): Promise<Guard> {
+    const guard = await this.parts.shared.guard(tags);
+    return toldGuard(guard, () => this.invalidated(tags));
+  }
+
+  private async invalidated(tags: readonly string[]): Promise<void> {
+    const { bus, isNeeded } = this.parts;
+    if (!isNeeded()) return;
+    try {
+      await bus.publish({ tags });
+    } finally {
+      bus.near.apply({ tags });
+    }
+  }
+}
+
+/** A guard whose phases both reach the copies, too. */
+async function toldGuard(guard: Guard, invalidated: () => Promise<void>): Promise<Guard> {
+  try {
+    await invalidated();
+  } catch (error) {
+    guard.lapse();
+    throw error;
+  }
+  return {
+    async lift() {
+      const removed = await guard.lift();
+      await invalidated();
+      return removed;
+    },
+    lapse: () => guard.lapse(),
+  };
+}

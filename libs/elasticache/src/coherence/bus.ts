@@ -1,0 +1,179 @@
+import type { RedisClient } from '../connection/redis.client.js';
+import type { RedisConnection } from '../connection/redis.connection.js';
+import type { Invalidation, NearCaches } from '../memory/near.caches.js';
+import type { RedisExchange } from '../store/redis.exchange.js';
+import { newToken } from '../store/token.js';
+import type { Clock } from '../time/clock.js';
+import { encoded, invalidationsOf, type Message } from './bus.messages.js';
+import { hasGap, type StreamState, stateOf } from './stream.position.js';
+
+export interface BusParts {
+  /** The stream's. */
+  readonly key: string;
+  readonly exchange: RedisExchange;
+  /** Makes the connection that reads, which waits for messages and so can do nothing else. */
+  readonly openReader: () => RedisConnection;
+  readonly near: NearCaches;
+  readonly clock: Clock;
+  /** Told once a change: what is wrong with the reading, or undefined when it works again. */
+  readonly onState: (problem: unknown) => void;
+}
+
+/** Messages that one XREAD brings at most. */
+const BATCH = 500;
+
+/** Messages that the stream holds, more or less: those a process may miss and catch up with. */
+const MOST_MESSAGES = 10_000;
+
+/** The stream's life, which every reader prolongs: where nobody reads, nobody has copies. */
+const LIFE_MS = 600_000;
+
+/** Between two attempts to read. */
+const AGAIN_MS = 100;
+
+/**
+ * Tells all processes of a namespace what was invalidated, by one Redis Stream. Each reads it on a
+ * connection of its own and drops its copies. What was missed is read later, from the last message
+ * seen; where the stream no longer has it, everything is dropped.
+ *
+ * `confirmedAt` is the begin of the last read after which nothing was unread, once a look at the
+ * stream has shown that nothing is missing before it. A copy is believed as long as that is recent.
+ */
+export class Bus {
+  confirmedAt = Number.NEGATIVE_INFINITY;
+  private readonly origin = newToken();
+  private unsent: Invalidation[] = [];
+  private sending: Promise<void> | undefined;
+  private reader: RedisConnection | undefined;
+  /** The last message seen, or the last there was when reading began. */
+  private position: string | undefined;
+  private waitMs = Number.POSITIVE_INFINITY;
+  private isClosed = false;
+
+  constructor(private readonly parts: BusParts) {}
+
+  get near(): NearCaches {
+    return this.parts.near;
+  }
+
+  /** Reads from now on, often enough for copies that are believed for so long. */
+  follow(maxStalenessMs: number): void {
+    this.waitMs = Math.min(this.waitMs, Math.max(1, Math.floor(maxStalenessMs / 3)));
+    if (this.reader !== undefined || this.isClosed) return;
+    this.reader = this.parts.openReader();
+    void this.readOn(this.reader);
+  }
+
+  /** What is published in one turn of the event loop is one message. Resolves when the stream has it. */
+  publish(invalidation: Invalidation): Promise<void> {
+    this.unsent.push(invalidation);
+    this.sending ??= new Promise((resolve, reject) => {
+      process.nextTick(() => {
+        const invalidations = this.unsent;
+        this.unsent = [];
+        this.sending = undefined;
+        this.append(invalidations).then(() => resolve(), reject);
+      });
+    });
+    return this.sending;
+  }
+
+  close(): void {
+    this.isClosed = true;
+    this.confirmedAt = Number.NEGATIVE_INFINITY;
+    this.reader?.cut();
+  }
+
+  private append(invalidations: readonly Invalidation[]): Promise<unknown> {
+    const { exchange, key } = this.parts;
+    const fields = encoded(this.origin, invalidations);
+    const limit = ['MAXLEN', '~', MOST_MESSAGES];
+    return exchange.insist(async (client) => {
+      const [id] = await Promise.all([
+        client.callBuffer('xadd', key, ...limit, '*', ...fields),
+        client.callBuffer('pexpire', key, LIFE_MS),
+      ]);
+      return id;
+    });
+  }
+
+  private async readOn(reader: RedisConnection): Promise<void> {
+    let works = true;
+    const told = (problem?: unknown) => {
+      const isNew = works !== (problem === undefined);
+      works = problem === undefined;
+      if (isNew && !this.isClosed) this.parts.onState(problem);
+    };
+    while (!this.isClosed) {
+      try {
+        await reader.exchange((client) => this.readFrom(client, told));
+      } catch (error) {
+        told(error);
+      }
+      await new Promise((resolve) => setTimeout(resolve, AGAIN_MS).unref());
+    }
+  }
+
+  /** Until it fails. The first read waits for nothing, so that copies are believed at once. */
+  private async readFrom(client: RedisClient, told: () => void): Promise<void> {
+    const { clock } = this.parts;
+    let checkedAt = Number.NEGATIVE_INFINITY;
+    let waits = false;
+    await this.check(client);
+    while (!this.isClosed) {
+      const begun = clock.now();
+      const count = await this.readSome(client, waits);
+      const now = clock.now();
+      waits = count < BATCH;
+      const isDue = now - checkedAt >= this.waitMs || now < checkedAt;
+      if (count > 0 && count < BATCH && !isDue) continue;
+      const isComplete = await this.check(client);
+      checkedAt = now;
+      if (isComplete && count < BATCH) this.confirmedAt = begun;
+      told();
+    }
+  }
+
+  /** How many messages there were. */
+  private async readSome(client: RedisClient, waits: boolean): Promise<number> {
+    const { key } = this.parts;
+    const patience = waits ? ['BLOCK', this.waitMs] : [];
+    const from = [...patience, 'STREAMS', key, this.position!];
+    const reply = await client.callBuffer('xread', 'COUNT', BATCH, ...from);
+    const [[, messages]] = (reply ?? [[key, []]]) as [[unknown, Message[]]];
+    for (const message of messages) this.take(message);
+    return messages.length;
+  }
+
+  private take([id, fields]: Message): void {
+    const { near } = this.parts;
+    this.position = id.toString('latin1');
+    const invalidations = invalidationsOf(fields, this.origin);
+    if (invalidations === undefined) near.forget();
+    else for (const invalidation of invalidations) near.apply(invalidation);
+  }
+
+  /** Whether the stream has all that came after our position; begins anew where it has not. */
+  private async check(client: RedisClient): Promise<boolean> {
+    const { key, near } = this.parts;
+    const state = await this.look(client);
+    if (state !== undefined && this.position !== undefined && !hasGap(state, this.position)) {
+      await client.callBuffer('pexpire', key, LIFE_MS);
+      return true;
+    }
+    // Every copy that comes in from now on was read after the position that reading begins at.
+    this.confirmedAt = Number.NEGATIVE_INFINITY;
+    this.position = state?.last ?? String(await this.append([]));
+    near.forget();
+    return false;
+  }
+
+  private async look(client: RedisClient): Promise<StreamState | undefined> {
+    try {
+      return stateOf(await client.callBuffer('xinfo', 'STREAM', this.parts.key));
+    } catch (error) {
+      if (/no such key/i.test((error as Error).message)) return undefined;
+      throw error;
+    }
+  }
+}

@@ -1,0 +1,41 @@
+/** The ends of a stream, as ids: of the first message that it has, and the last that it ever had. */
+export interface StreamState {
+  readonly first: string | undefined;
+  readonly last: string;
+}
+
+/** Of the reply to XINFO STREAM: names and values in turn. */
+export function stateOf(reply: unknown): StreamState {
+  const items = reply as unknown[];
+  const valueOf = (name: string) => {
+    const at = items.findIndex((item, i) => i % 2 === 0 && String(item) === name);
+    return items[at + 1];
+  };
+  const first = valueOf('first-entry') as [Buffer] | null;
+  return {
+    first: first === null ? undefined : String(first[0]),
+    last: String(valueOf('last-generated-id')),
+  };
+}
+
+/**
+ * Whether messages after the position may be gone: the stream was made anew with smaller ids, or it
+ * begins above the position. Trimming does not move the stream's own record of what was deleted,
+ * so the first message is what tells.
+ */
+export function hasGap({ first, last }: StreamState, position: string): boolean {
+  if (isAbove(position, last)) return true;
+  return first === undefined ? last !== position : isAbove(first, position);
+}
+
+/** Whether an id came after another: milliseconds, then a number within them. */
+export function isAbove(id: string, other: string): boolean {
+  const [ms, number] = partsOf(id);
+  const [otherMs, otherNumber] = partsOf(other);
+  return ms === otherMs ? number > otherNumber : ms > otherMs;
+}
+
+function partsOf(id: string): readonly [bigint, bigint] {
+  const [ms = '0', number = '0'] = id.split('-');
+  return [BigInt(ms), BigInt(number)];
+}

@@ -1,0 +1,78 @@
+import type { Entry } from '../entry/cache.entry.js';
+import { CacheSerializationError } from '../errors/cache.errors.js';
+import { boundedText } from '../key/key.layout.js';
+import type { BoundedMemoryTier, Memory } from './memory.tier.js';
+import type { MemoryVersions } from './memory.versions.js';
+
+/** What is known of other processes' invalidations. */
+export interface Confirmed {
+  /** All that were made before are known here; in milliseconds since the epoch. */
+  readonly confirmedAt: number;
+}
+
+export interface NearTierParts {
+  readonly tier: BoundedMemoryTier;
+  readonly others: Confirmed;
+  /** When each entry was last invalidated. */
+  readonly keys: MemoryVersions;
+  /** How far behind others' invalidations a hit may be. */
+  readonly maxStalenessMs: number;
+}
+
+/**
+ * This process's copies of entries of the shared tier. A copy is a hit only while everything is
+ * known that others invalidated up to `maxStaleness` ago, and it comes in only if nothing it may
+ * concern was invalidated since before it was asked for. So a process that was paused, or cut off,
+ * reads from the shared tier until it has caught up.
+ */
+export class NearTier implements Memory {
+  constructor(private readonly parts: NearTierParts) {}
+
+  get(text: string, now: number): Entry | undefined {
+    const { tier, others, maxStalenessMs } = this.parts;
+    const behindMs = now - others.confirmedAt;
+    // Below zero the clock was set back: nobody knows then.
+    return behindMs < maxStalenessMs && behindMs >= 0 ? tier.get(text, now) : undefined;
+  }
+
+  handOut(entry: Entry): unknown {
+    const { tier } = this.parts;
+    return tier.has(entry) ? tier.handOut(entry) : tier.handOutForeign(entry);
+  }
+
+  copy(value: unknown): unknown {
+    return this.parts.tier.copy(value);
+  }
+
+  /** To be noted before an entry is asked for, or loaded; {@link fill} needs it. */
+  get count(): number {
+    return this.parts.keys.now;
+  }
+
+  /** Takes a copy of a fresh entry, unless it may have been invalidated meanwhile. Answers with the entry as it is to be handed out. */
+  fill(text: string, entry: Entry, count: number, now: number): Entry {
+    const { tier, others, keys } = this.parts;
+    const isBlind = others.confirmedAt === -Infinity;
+    if (isBlind || keys.evictedSince([boundedText(text)], count) !== undefined) return entry;
+    const lifeMs = entry.expiresAt - entry.createdAt;
+    try {
+      if (now < entry.expiresAt) tier.set({ text, entry, lifeMs }, count, now);
+    } catch (error) {
+      // A serializer of the application may know values that cannot be copied.
+      if (!(error instanceof CacheSerializationError)) throw error;
+    }
+    return tier.asHit(text, entry, now);
+  }
+
+  /** Invalidates the copies, all of them where no texts are given, and what is on its way here. */
+  drop(texts?: readonly string[]): void {
+    const { tier, keys } = this.parts;
+    if (texts === undefined) {
+      keys.evictAll();
+      tier.deleteMatching();
+      return;
+    }
+    keys.evict(texts.map(boundedText));
+    for (const text of texts) tier.delete(text);
+  }
+}
