@@ -19,6 +19,10 @@ export default {
     { name: '**@Cacheable**, msgpack (the default)', create: decorated(inRedis('msgpack')) },
     { name: '**@Cacheable**, json', create: decorated(inRedis('json')) },
     {
+      name: '**@Cacheable** with copies in memory',
+      create: decorated(inRedis('msgpack', { memory: {} })),
+    },
+    {
       name: '**@Cacheable** with three tags',
       create: decorated(inRedis('msgpack'), (id) => ['all', 'news', `article:${id}`]),
     },

@@ -1,6 +1,6 @@
 /** What does a hit in this process's memory cost? 10,000 articles of 1 KB, asked for as Zipf has it, one at a time. */
 import { ARTICLES } from './articles.js';
-import { decorated, programmatic } from './elasticache.subject.js';
+import { decorated, inRedis, programmatic } from './elasticache.subject.js';
 import type { Article, Contender, Question, World } from './question.js';
 
 const HOUR_MS = 3_600_000;
@@ -119,13 +119,15 @@ const peers: Contender[] = [
   },
 ];
 
-const memory = (isolation: 'shared' | 'freeze' | 'clone') => ({
-  caches: { articles: { memory: { isolation } } },
-});
+type Isolation = 'shared' | 'freeze' | 'clone';
+
+const memory = (isolation: Isolation) => ({ caches: { articles: { memory: { isolation } } } });
+
+const copies = (isolation: Isolation) => inRedis('msgpack', { memory: { isolation } });
 
 export default {
   title: 'A hit in memory',
-  needsRedis: false,
+  needsRedis: true,
   calls: 'hits',
   cases: [{ name: '', inFlight: 1, batch: 4096 }],
   contenders: [
@@ -134,6 +136,8 @@ export default {
     { name: '**@Cacheable**, `shared`', create: decorated(memory('shared')) },
     { name: '**@Cacheable**, `freeze`', create: decorated(memory('freeze')) },
     { name: '**@Cacheable**, `clone` (the default)', create: decorated(memory('clone')) },
+    { name: '**@Cacheable**, `shared`, in front of Redis', create: decorated(copies('shared')) },
+    { name: '**@Cacheable**, `clone`, in front of Redis', create: decorated(copies('clone')) },
     { name: '**cache.get**, `shared`', create: programmatic(memory('shared')) },
     ...peers,
   ],

@@ -1,5 +1,5 @@
 /**
- * `npm run test:long`: the history checker for ten minutes in every configuration, 85 in all.
+ * `npm run test:long`: the history checker for ten minutes in every configuration, 90 in all.
  * `-- --minutes 1` is shorter, `-- --servers cluster` runs half of it, `-- --seed 7` begins with
  * another seed, `-- --compare` writes test/coherence/COMPARISON.md.
  */

@@ -38,25 +38,33 @@ else await check(Number(values.minutes));
 if (failures > 0) console.error(`\n${failures} failed`);
 process.exit(failures > 0 ? 1 : 0);
 
-/** Every configuration for so long, then the mutants. */
+/** Every configuration for so long, those of one node beside those of a cluster, then the mutants. */
 async function check(minutes: number): Promise<void> {
   console.log(TABLE_HEAD);
   const { servers = '' } = values;
   const asked = CONFIGURATIONS.filter((one) => one.servers.startsWith(servers));
-  for (const configuration of asked) {
-    for (let round = 0; round < SEEDS; round++) {
-      const seed = Number(values.seed) + round;
-      const outcome = await told(configuration, seed, (minutes / SEEDS) * 60);
-      const complaints = complaintsOf(outcome);
-      if (complaints.length > 0) failures++;
-      for (const complaint of complaints) console.error(complaint);
-    }
-  }
+  const lane = (kind: Configuration['servers']) =>
+    checkAll(
+      asked.filter((one) => one.servers === kind),
+      minutes,
+    );
+  await Promise.all([lane('standalone'), lane('cluster')]);
   for (const mutation of MUTATIONS.filter(({ isCaughtByChance }) => isCaughtByChance)) {
     const caughtAfter = await secondsToCatch(mutation);
     if (caughtAfter === undefined) failures++;
     const verdict = caughtAfter === undefined ? 'NOT CAUGHT' : `caught within ${caughtAfter} s`;
     console.log(`${mutation.name}: ${verdict}`);
+  }
+}
+
+async function checkAll(configurations: readonly Configuration[], minutes: number): Promise<void> {
+  for (const configuration of configurations) {
+    for (let round = 0; round < SEEDS; round++) {
+      const seed = Number(values.seed) + round;
+      const complaints = complaintsOf(await told(configuration, seed, (minutes / SEEDS) * 60));
+      if (complaints.length > 0) failures++;
+      for (const complaint of complaints) console.error(complaint);
+    }
   }
 }
 
