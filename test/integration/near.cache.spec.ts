@@ -47,6 +47,10 @@ describe('Copies in memory in front of Redis', () => {
     return { one, two, namespace: options.namespace };
   }
 
+  /** Calls that nothing comes between. */
+  const script = (key: string, ...calls: string[]) =>
+    tier.redis.command('EVAL', calls.map((call) => `redis.call(${call})`).join(' '), '1', key);
+
   /** Reads until it takes no command: the value is in memory, and believed. */
   async function inMemory({ service }: Running<Rows>, id: number): Promise<void> {
     await until('a hit in memory', async () => {
@@ -98,9 +102,24 @@ describe('Copies in memory in front of Redis', () => {
         await tier.redis.command('XTRIM', bus, 'MAXLEN', '0');
       },
     ],
+    [
+      'was made anew with larger ids, and read',
+      (bus) =>
+        script(bus, "'del', KEYS[1]", "'xadd', KEYS[1], '*', 'v', '1', 'from', 'p', 'what', '[]'"),
+    ],
+    [
+      'was trimmed in front of what was read next',
+      (bus) =>
+        script(
+          bus,
+          "'xadd', KEYS[1], '*', 'v', '1', 'from', 'p', 'what', '[]'",
+          "'xadd', KEYS[1], '*', 'v', '1', 'from', 'p', 'what', '[]'",
+          "'xtrim', KEYS[1], 'maxlen', 1",
+        ),
+    ],
     ['has a message of another version', (bus) => tier.redis.command('XADD', bus, '*', 'v', '9')],
   ])('end all where the stream %s', async (_, harm) => {
-    const { one, namespace } = await startTwo({ maxStaleness: '150ms' });
+    const { one, namespace } = await startTwo({ maxStaleness: '3s' });
     await inMemory(one, 7);
     await tier.redis.command('DEL', one.keyOf('rows', '7'));
     Rows.titles.set(7, 'second');

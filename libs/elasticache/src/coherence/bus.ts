@@ -46,7 +46,9 @@ export class Bus {
   private sending: Promise<void> | undefined;
   private reader: RedisConnection | undefined;
   /** The last message seen, or the last there was when reading began. */
-  private position: string | undefined;
+  private position = '';
+  /** The position up to which nothing was missed. */
+  private verified: string | undefined;
   private waitMs = Number.POSITIVE_INFINITY;
   private isClosed = false;
 
@@ -138,7 +140,7 @@ export class Bus {
   private async readSome(client: RedisClient, waits: boolean): Promise<number> {
     const { key } = this.parts;
     const patience = waits ? ['BLOCK', this.waitMs] : [];
-    const from = [...patience, 'STREAMS', key, this.position!];
+    const from = [...patience, 'STREAMS', key, this.position];
     const reply = await client.callBuffer('xread', 'COUNT', BATCH, ...from);
     const [[, messages]] = (reply ?? [[key, []]]) as [[unknown, Message[]]];
     for (const message of messages) this.take(message);
@@ -153,17 +155,19 @@ export class Bus {
     else for (const invalidation of invalidations) near.apply(invalidation);
   }
 
-  /** Whether the stream has all that came after our position; begins anew where it has not. */
+  /** Whether the stream has all that came since the last check; begins anew where it has not. */
   private async check(client: RedisClient): Promise<boolean> {
     const { key, near } = this.parts;
+    const { position, verified } = this;
     const state = await this.look(client);
-    if (state !== undefined && this.position !== undefined && !hasGap(state, this.position)) {
+    if (state && verified !== undefined && !hasGap(state, { from: verified, to: position })) {
+      this.verified = position;
       await client.callBuffer('pexpire', key, LIFE_MS);
       return true;
     }
     // Every copy that comes in from now on was read after the position that reading begins at.
     this.confirmedAt = Number.NEGATIVE_INFINITY;
-    this.position = state?.last ?? String(await this.append([]));
+    this.position = this.verified = state?.last ?? String(await this.append([]));
     near.forget();
     return false;
   }

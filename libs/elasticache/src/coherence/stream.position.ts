@@ -19,13 +19,17 @@ export function stateOf(reply: unknown): StreamState {
 }
 
 /**
- * Whether messages after the position may be gone: the stream was made anew with smaller ids, or it
- * begins above the position. Trimming does not move the stream's own record of what was deleted,
- * so the first message is what tells.
+ * Whether some of the messages between two positions, or after them, may not have been read: the
+ * stream was made anew with smaller ids, or it begins above where reading began. Trimming does not
+ * move the stream's own record of what was deleted, so its first message is what tells; and it has
+ * to be held against the older position, since a read over a gap moves the newer one beyond it.
  */
-export function hasGap({ first, last }: StreamState, position: string): boolean {
-  if (isAbove(position, last)) return true;
-  return first === undefined ? last !== position : isAbove(first, position);
+export function hasGap(
+  { first, last }: StreamState,
+  { from, to }: { from: string; to: string },
+): boolean {
+  if (isAbove(to, last)) return true;
+  return first === undefined ? last !== from : isAbove(first, from);
 }
 
 /** Whether an id came after another: milliseconds, then a number within them. */
