@@ -206,4 +206,62 @@ describe('Copies in memory in front of Redis', () => {
     );
     expect(of['xadd']).toBeLessThanOrEqual(3);
   });
+
+  it('end with a put of what cannot be stored: it removes what is there', async () => {
+    const { one, two } = await startTwo({ maxStaleness: '3s' });
+    await inMemory(one, 7);
+    await inMemory(two, 7);
+    const unstorable = async () => ({ id: 7, title: () => 'second' });
+    await two
+      .cache('rows')
+      .put(7, unstorable)
+      .catch(() => undefined);
+    Rows.titles.set(7, 'second');
+    expect((await two.service.find(7)).title).toBe('second');
+    await until('the new title', async () => (await one.service.find(7)).title === 'second');
+  });
+
+  it('end, too, where memory is full and the stream takes no message', async () => {
+    const { one, two } = await startTwo({ maxStaleness: '3s' });
+    await inMemory(one, 7);
+    await inMemory(two, 7);
+    Rows.titles.set(7, 'second');
+    await tier.redis.command('CONFIG', 'SET', 'maxmemory', '1');
+    try {
+      expect(await two.cache('rows').evict(7)).toBe(true);
+      await until('the new title', async () => (await one.service.find(7)).title === 'second');
+    } finally {
+      await tier.redis.command('CONFIG', 'SET', 'maxmemory', '0');
+    }
+    await inMemory(one, 7);
+  });
+
+  it('of our own end where the others cannot be told, and that is a failure', async () => {
+    const { two } = await startTwo();
+    await inMemory(two, 7);
+    await tier.acl('-xadd');
+    Rows.titles.set(7, 'second');
+    expect(await two.cache('rows').evict(7)).toBe(false);
+    expect((await two.service.find(7)).title).toBe('second');
+  });
+
+  it('are told from entries in Redis', async () => {
+    const { one, two } = await startTwo();
+    await inMemory(one, 7);
+    expect(await two.cache('rows').getEntry(7)).toMatchObject({ tier: 'shared' });
+    expect(await one.cache('rows').getEntry(7)).toMatchObject({ tier: 'memory' });
+  });
+
+  it.each(['freeze', 'shared'] as const)(
+    'give way to a newer entry, though it has expired, under %s',
+    async (isolation) => {
+      const { one } = await startTwo({ isolation }, { staleWhileRevalidate: '1m' });
+      await inMemory(one, 7);
+      const rows = one.cache('rows');
+      await tier.redis.command('DEL', one.keyOf('rows', '7'));
+      await rows.put(7, async () => ({ id: 7, title: 'second' }), { ttl: '1ms' });
+      await until('its end', async () => (await rows.getEntry(7))?.stale === true);
+      expect((await rows.getEntry(7))?.value).toEqual({ id: 7, title: 'second' });
+    },
+  );
 });

@@ -300,12 +300,19 @@ export class ElastiCacheCore {
     const { clock, near, namespace } = this;
     return new Bus({
       key: new TagLayout(namespace).bus,
-      exchange: this.exchange('bus', this.storeMs),
+      exchange: this.exchange('bus', this.longestStoreMs),
       openReader: () => connection.duplicate(),
       near,
       clock,
       onState: logBusState,
     });
+  }
+
+  /** For what any cache may have to wait for. */
+  private get longestStoreMs(): number {
+    const { defaults = {} } = this.options;
+    const all = [{}, ...this.definitions.values()].map((own) => timeoutOf('store', own, defaults));
+    return Math.max(...all.map((duration) => parseDuration(duration)!));
   }
 
   /** For what concerns all caches. */

@@ -47,12 +47,15 @@ export class CacheFacade<K extends Key = Key, V = unknown> implements Cache<K, V
   async getEntry(key: K): Promise<CacheEntry<V> | undefined> {
     const { named } = this;
     const ask = this.askOf(key);
-    const { entry, freshness } = await named.find(ask);
+    const inMemory = named.findInMemory(ask.text);
+    const tier = inMemory === undefined ? named.kind : 'memory';
+    const found = inMemory ? undefined : await named.findShared(ask, {}, (finding) => finding);
+    const entry = inMemory ?? found?.entry;
     if (entry === undefined) return undefined;
-    const stale = freshness === 'stale';
-    if (stale) named.recorder.hit(ask.text, named.kind);
+    const stale = found?.freshness === 'stale';
+    if (stale) named.recorder.hit(ask.text, tier);
     const { createdAt, expiresAt, tags = [] } = entry;
-    return { value: this.valueOf(entry), createdAt, expiresAt, tags, tier: named.kind, stale };
+    return { value: this.valueOf(entry), createdAt, expiresAt, tags, tier, stale };
   }
 
   async getOrLoad<T extends V>(

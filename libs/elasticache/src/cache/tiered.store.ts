@@ -1,5 +1,7 @@
 import type { Bus } from '../coherence/bus.js';
+import { CacheSerializationError } from '../errors/cache.errors.js';
 import type { Glob } from '../key/glob.js';
+import type { Invalidation } from '../memory/near.caches.js';
 import type { NearTier } from '../memory/near.tier.js';
 import type {
   Ask,
@@ -94,12 +96,11 @@ export class TieredStore implements CacheStore {
     const lease = await shared.begin(ask, guarded);
     if (!guarded) return lease;
     try {
-      await this.invalidated([ask.text]);
+      return await this.invalidating(async () => lease, [ask.text]);
     } catch (error) {
       void shared.abandon(lease).catch(() => undefined);
       throw error;
     }
-    return lease;
   }
 
   beginUnkeyed(tags: readonly string[], lateTags: boolean): Promise<Unkeyed> {
@@ -110,52 +111,41 @@ export class TieredStore implements CacheStore {
     return this.parts.shared.keyed(unkeyed, text);
   }
 
-  async finish(lease: Lease, write: StoreWrite | undefined) {
-    const outcome = await this.parts.shared.finish(lease, write);
-    await this.invalidated([lease.text]);
-    return outcome;
+  finish(lease: Lease, write: StoreWrite | undefined) {
+    return this.invalidating(() => this.parts.shared.finish(lease, write), [lease.text]);
   }
 
   abandon(lease: Lease): Promise<void> {
     return this.parts.shared.abandon(lease);
   }
 
-  async putMany(writes: readonly StoreWrite[]) {
-    const outcomes = await this.parts.shared.putMany(writes);
-    await this.invalidated(writes.map(({ text }) => text));
-    return outcomes;
+  putMany(writes: readonly StoreWrite[]) {
+    const texts = writes.map(({ text }) => text);
+    return this.invalidating(() => this.parts.shared.putMany(writes), texts);
   }
 
-  async putIfAbsent(ask: Ask, write: StoreWrite): Promise<Look | undefined> {
-    const look = await this.parts.shared.putIfAbsent(ask, write);
-    if (look === undefined) await this.invalidated([write.text]);
-    return look;
+  putIfAbsent(ask: Ask, write: StoreWrite): Promise<Look | undefined> {
+    return this.invalidating(() => this.parts.shared.putIfAbsent(ask, write), [write.text]);
   }
 
   async evict(texts: readonly string[]): Promise<number> {
     if (texts.length === 0) return 0;
-    const removed = await this.parts.shared.evict(texts);
-    await this.invalidated(texts);
-    return removed;
+    return this.invalidating(() => this.parts.shared.evict(texts), texts);
   }
 
   /** Of the copies all go: a pattern is for those who have the keys. */
-  async evictMatching(glob: Glob): Promise<number> {
-    const removed = await this.parts.shared.evictMatching(glob);
-    await this.invalidated();
-    return removed;
+  evictMatching(glob: Glob): Promise<number> {
+    return this.invalidating(() => this.parts.shared.evictMatching(glob));
   }
 
-  async clear(): Promise<number> {
-    const removed = await this.parts.shared.clear();
-    await this.invalidated();
-    return removed;
+  clear(): Promise<number> {
+    return this.invalidating(() => this.parts.shared.clear());
   }
 
   async guard(guarded: Guarded): Promise<Guard> {
     const texts = 'texts' in guarded ? guarded.texts : undefined;
     const guard = await this.parts.shared.guard(guarded);
-    return toldGuard(guard, () => this.invalidated(texts));
+    return toldGuard(guard, (work) => this.invalidating(work, texts));
   }
 
   inspect(ask: Ask): Promise<Inspection> {
@@ -173,14 +163,9 @@ export class TieredStore implements CacheStore {
     near.fill(text, entry, (lease as CountedLease).count, clock.now());
   }
 
-  /** The rest of an invalidation that the shared tier has acknowledged. Our own copies go whatever comes of it. */
-  private async invalidated(texts?: readonly string[]): Promise<void> {
-    const { bus, cache, near } = this.parts;
-    try {
-      await bus.publish({ cache, ...(texts && { texts }) });
-    } finally {
-      near.drop(texts);
-    }
+  private invalidating<T>(work: () => Promise<T>, texts?: readonly string[]): Promise<T> {
+    const { bus, cache } = this.parts;
+    return invalidating(bus, { cache, ...(texts && { texts }) }, work);
   }
 }
 
@@ -195,41 +180,58 @@ export class TieredTags implements TagStore {
     },
   ) {}
 
-  async evict(tags: readonly string[]): Promise<void> {
-    await this.parts.shared.evict(tags);
-    await this.invalidated(tags);
+  evict(tags: readonly string[]): Promise<void> {
+    return this.invalidating(() => this.parts.shared.evict(tags), tags);
   }
 
   async guard(tags: readonly string[]): Promise<Guard> {
     const guard = await this.parts.shared.guard(tags);
-    return toldGuard(guard, () => this.invalidated(tags));
+    return toldGuard(guard, (work) => this.invalidating(work, tags));
   }
 
-  private async invalidated(tags: readonly string[]): Promise<void> {
+  private invalidating<T>(work: () => Promise<T>, tags: readonly string[]): Promise<T> {
     const { bus, isNeeded } = this.parts;
-    if (!isNeeded()) return;
-    try {
-      await bus.publish({ tags });
-    } finally {
-      bus.near.apply({ tags });
-    }
+    return isNeeded() ? invalidating(bus, { tags }, work) : work();
+  }
+}
+
+/**
+ * The shared tier, then the bus, then our own copies. Where the shared tier failed nobody knows what
+ * it did: all are told as far as that can be had, but nobody waits for it.
+ */
+async function invalidating<T>(
+  bus: Bus,
+  invalidation: Invalidation,
+  work: () => Promise<T>,
+): Promise<T> {
+  try {
+    const outcome = await work();
+    await bus.publish(invalidation);
+    return outcome;
+  } catch (error) {
+    const telling = bus.publish(invalidation);
+    // A value that cannot be stored: what it should have replaced is gone, and that is acknowledged.
+    if (error instanceof CacheSerializationError) await telling;
+    else telling.catch(() => undefined);
+    throw error;
+  } finally {
+    bus.near.apply(invalidation);
   }
 }
 
 /** A guard whose phases both reach the copies, too. */
-async function toldGuard(guard: Guard, invalidated: () => Promise<void>): Promise<Guard> {
+async function toldGuard(
+  guard: Guard,
+  invalidating: <T>(work: () => Promise<T>) => Promise<T>,
+): Promise<Guard> {
   try {
-    await invalidated();
+    await invalidating(async () => undefined);
   } catch (error) {
     guard.lapse();
     throw error;
   }
   return {
-    async lift() {
-      const removed = await guard.lift();
-      await invalidated();
-      return removed;
-    },
+    lift: () => invalidating(() => guard.lift()),
     lapse: () => guard.lapse(),
   };
 }

@@ -31,6 +31,9 @@ const LIFE_MS = 600_000;
 /** Between two attempts to read. */
 const AGAIN_MS = 100;
 
+/** The longest that a read waits: half of the silence after which a connection is given up. */
+const LONGEST_WAIT_MS = 1_000;
+
 /**
  * Tells all processes of a namespace what was invalidated, by one Redis Stream. Each reads it on a
  * connection of its own and drops its copies. What was missed is read later, from the last message
@@ -49,6 +52,8 @@ export class Bus {
   private position = '';
   /** The position up to which nothing was missed. */
   private verified: string | undefined;
+  /** Messages that were ever added, as the stream counts them: a new one begins anew. */
+  private added = 0;
   private waitMs = Number.POSITIVE_INFINITY;
   private isClosed = false;
 
@@ -60,7 +65,8 @@ export class Bus {
 
   /** Reads from now on, often enough for copies that are believed for so long. */
   follow(maxStalenessMs: number): void {
-    this.waitMs = Math.min(this.waitMs, Math.max(1, Math.floor(maxStalenessMs / 3)));
+    const waitMs = Math.min(LONGEST_WAIT_MS, Math.max(1, Math.floor(maxStalenessMs / 3)));
+    this.waitMs = Math.min(this.waitMs, waitMs);
     if (this.reader !== undefined || this.isClosed) return;
     this.reader = this.parts.openReader();
     void this.readOn(this.reader);
@@ -74,16 +80,33 @@ export class Bus {
         const invalidations = this.unsent;
         this.unsent = [];
         this.sending = undefined;
-        this.append(invalidations).then(() => resolve(), reject);
+        this.appendOrRemove(invalidations).then(resolve, reject);
       });
     });
     return this.sending;
   }
 
+  /** No copy is believed until the stream was read again. */
+  doubt(): void {
+    this.confirmedAt = Number.NEGATIVE_INFINITY;
+  }
+
   close(): void {
     this.isClosed = true;
-    this.confirmedAt = Number.NEGATIVE_INFINITY;
+    this.doubt();
     this.reader?.cut();
+  }
+
+  /** Where memory is full, and the stream takes no message, it goes: who finds it gone drops all copies. */
+  private async appendOrRemove(invalidations: readonly Invalidation[]): Promise<void> {
+    try {
+      await this.append(invalidations);
+    } catch (error) {
+      const { exchange, key } = this.parts;
+      const reason = (error as Error).cause ?? error;
+      if (!(reason as Error).message.startsWith('OOM')) throw error;
+      await exchange.insist((client) => client.unlink([key]));
+    }
   }
 
   private append(invalidations: readonly Invalidation[]): Promise<unknown> {
@@ -110,6 +133,7 @@ export class Bus {
       try {
         await reader.exchange((client) => this.readFrom(client, told));
       } catch (error) {
+        this.doubt();
         told(error);
       }
       await new Promise((resolve) => setTimeout(resolve, AGAIN_MS).unref());
@@ -160,13 +184,16 @@ export class Bus {
     const { key, near } = this.parts;
     const { position, verified } = this;
     const state = await this.look(client);
-    if (state && verified !== undefined && !hasGap(state, { from: verified, to: position })) {
+    const isAnother = state !== undefined && state.added < this.added;
+    this.added = state?.added ?? 0;
+    const positions = verified !== undefined && { from: verified, to: position };
+    if (state && positions && !isAnother && !hasGap(state, positions)) {
       this.verified = position;
       await client.callBuffer('pexpire', key, LIFE_MS);
       return true;
     }
     // Every copy that comes in from now on was read after the position that reading begins at.
-    this.confirmedAt = Number.NEGATIVE_INFINITY;
+    this.doubt();
     this.position = this.verified = state?.last ?? String(await this.append([]));
     near.forget();
     return false;

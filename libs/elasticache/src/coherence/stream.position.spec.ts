@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { hasGap, stateOf } from './stream.position.js';
 
-const state = (first: string | undefined, last: string) => ({ first, last });
+const state = (first: string | undefined, last: string) => ({ first, last, added: 0 });
 
 describe('Of a stream', () => {
   it('the reply of XINFO tells both ends', () => {

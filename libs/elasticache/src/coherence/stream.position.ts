@@ -2,6 +2,8 @@
 export interface StreamState {
   readonly first: string | undefined;
   readonly last: string;
+  /** How many it ever had; 0 where the server does not count (before Redis 7). */
+  readonly added: number;
 }
 
 /** Of the reply to XINFO STREAM: names and values in turn. */
@@ -9,12 +11,13 @@ export function stateOf(reply: unknown): StreamState {
   const items = reply as unknown[];
   const valueOf = (name: string) => {
     const at = items.findIndex((item, i) => i % 2 === 0 && String(item) === name);
-    return items[at + 1];
+    return at < 0 ? undefined : items[at + 1];
   };
   const first = valueOf('first-entry') as [Buffer] | null;
   return {
     first: first === null ? undefined : String(first[0]),
     last: String(valueOf('last-generated-id')),
+    added: Number(valueOf('entries-added') ?? 0),
   };
 }
 

@@ -34,7 +34,7 @@ const CONNECT_TIMEOUT_MS = 5_000;
 const DISCONNECT_TIMEOUT_MS = 100;
 
 /** With commands unanswered and nothing received for so long, the socket is given up: what waits in it would pile up. */
-export const SOCKET_TIMEOUT_MS = 2_000;
+const SOCKET_TIMEOUT_MS = 2_000;
 
 /**
  * What a client of ours is made with. A cache fails fast: nothing is queued while there is no
@@ -52,6 +52,21 @@ export function clientOptions(options: ConnectionOptions, random: () => number) 
     autoResendUnfulfilledCommands: false,
     maxRetriesPerRequest: 0,
     retryStrategy: (attempt: number) => reconnectDelay(attempt, random),
+  };
+}
+
+/** What a client that waits for messages has in place of its model's options: it fails fast, and never gives up. */
+export function twinOptions() {
+  return {
+    lazyConnect: true,
+    connectTimeout: CONNECT_TIMEOUT_MS,
+    socketTimeout: SOCKET_TIMEOUT_MS,
+    commandTimeout: undefined,
+    blockingTimeout: undefined,
+    enableOfflineQueue: false,
+    autoResendUnfulfilledCommands: false,
+    maxRetriesPerRequest: 0,
+    retryStrategy: (attempt: number) => reconnectDelay(attempt, () => 1),
   };
 }
 

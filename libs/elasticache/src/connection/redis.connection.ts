@@ -1,6 +1,6 @@
 import { CacheConfigurationError } from '../errors/cache.errors.js';
 import type { Random } from '../time/jitter.js';
-import { clientOptions, type ConnectionOptions, SOCKET_TIMEOUT_MS } from './connection.options.js';
+import { clientOptions, type ConnectionOptions, twinOptions } from './connection.options.js';
 import { plainReason } from './plain.reason.js';
 import type { RedisClient } from './redis.client.js';
 
@@ -60,7 +60,7 @@ export class RedisConnection {
   /** One more of the same, for what waits on the server. It is ours, whoever made the first. */
   duplicate(): RedisConnection {
     const { client } = this;
-    const own = { lazyConnect: true, socketTimeout: SOCKET_TIMEOUT_MS };
+    const own = twinOptions();
     const twin = client.isCluster
       ? client.duplicate([], { redisOptions: { ...client.options?.redisOptions, ...own } })
       : client.duplicate(own);

@@ -8,6 +8,8 @@ import type { MemoryVersions } from './memory.versions.js';
 export interface Confirmed {
   /** All that were made before are known here; in milliseconds since the epoch. */
   readonly confirmedAt: number;
+  /** The clock was set back: nobody knows how long ago that is. */
+  doubt(): void;
 }
 
 export interface NearTierParts {
@@ -31,7 +33,7 @@ export class NearTier implements Memory {
   get(text: string, now: number): Entry | undefined {
     const { tier, others, maxStalenessMs } = this.parts;
     const behindMs = now - others.confirmedAt;
-    // Below zero the clock was set back: nobody knows then.
+    if (behindMs < 0) others.doubt();
     return behindMs < maxStalenessMs && behindMs >= 0 ? tier.get(text, now) : undefined;
   }
 
@@ -54,9 +56,10 @@ export class NearTier implements Memory {
     const { tier, others, keys } = this.parts;
     const isBlind = others.confirmedAt === -Infinity;
     if (isBlind || keys.evictedSince([boundedText(text)], count) !== undefined) return entry;
-    const lifeMs = entry.expiresAt - entry.createdAt;
+    tier.delete(text); // whatever becomes of this one, it is newer
+    if (now >= entry.expiresAt) return entry;
     try {
-      if (now < entry.expiresAt) tier.set({ text, entry, lifeMs }, count, now);
+      tier.set({ text, entry, lifeMs: entry.expiresAt - entry.createdAt }, count, now);
     } catch (error) {
       // A serializer of the application may know values that cannot be copied.
       if (!(error instanceof CacheSerializationError)) throw error;
