@@ -48,9 +48,9 @@ export class TieredStore implements CacheStore {
   }
 
   look(ask: Ask): Promise<Look> {
-    const { shared, near, clock } = this.parts;
+    const { shared, near } = this.parts;
     const { count } = near;
-    return shared.look(ask).then((look) => this.filled(ask, look, { count, now: clock.now() }));
+    return shared.look(ask).then((look) => this.filled(ask, look, count));
   }
 
   async lookMany(asks: readonly Ask[]): Promise<Look[]> {
@@ -58,7 +58,7 @@ export class TieredStore implements CacheStore {
     const { count } = near;
     const looks = await shared.lookMany(asks);
     const now = clock.now();
-    return looks.map((look, i) => this.filled(asks[i]!, look, { count, now }));
+    return looks.map((look, i) => this.filled(asks[i]!, look, count, now));
   }
 
   async claim(ask: Ask, view: View, options: ClaimOptions): Promise<Claim> {
@@ -124,8 +124,10 @@ export class TieredStore implements CacheStore {
     return this.invalidating(() => this.parts.shared.putMany(writes), texts);
   }
 
-  putIfAbsent(ask: Ask, write: StoreWrite): Promise<Look | undefined> {
-    return this.invalidating(() => this.parts.shared.putIfAbsent(ask, write), [write.text]);
+  /** Nobody's copy is wrong where nothing was stored. */
+  async putIfAbsent(ask: Ask, write: StoreWrite): Promise<Look | undefined> {
+    const look = await this.parts.shared.putIfAbsent(ask, write);
+    return look ?? this.invalidating(async () => undefined, [write.text]);
   }
 
   async evict(texts: readonly string[]): Promise<number> {
@@ -152,8 +154,9 @@ export class TieredStore implements CacheStore {
     return this.parts.shared.inspect(ask);
   }
 
-  private filled(ask: Ask, look: Look, { count, now }: { count: number; now: number }): Look {
+  private filled(ask: Ask, look: Look, count: number, asOf?: number): Look {
     if (look.entry === undefined) return look;
+    const now = asOf ?? this.parts.clock.now();
     const entry = this.parts.near.fill(ask.text, look.entry, count, now);
     return entry === look.entry ? look : { entry, view: look.view };
   }
@@ -205,15 +208,15 @@ async function invalidating<T>(
   work: () => Promise<T>,
 ): Promise<T> {
   try {
-    const outcome = await work();
+    const outcome = await work().catch(async (error: unknown) => {
+      const telling = bus.publish(invalidation);
+      // A value that cannot be stored: what it should have replaced is gone, and that is acknowledged.
+      if (error instanceof CacheSerializationError) await telling;
+      else telling.catch(() => undefined);
+      throw error;
+    });
     await bus.publish(invalidation);
     return outcome;
-  } catch (error) {
-    const telling = bus.publish(invalidation);
-    // A value that cannot be stored: what it should have replaced is gone, and that is acknowledged.
-    if (error instanceof CacheSerializationError) await telling;
-    else telling.catch(() => undefined);
-    throw error;
   } finally {
     bus.near.apply(invalidation);
   }

@@ -42,8 +42,16 @@ const SOCKET_TIMEOUT_MS = 2_000;
  * repeated late could bring back a value that was evicted meanwhile.
  */
 export function clientOptions(options: ConnectionOptions, random: () => number) {
+  return { ...('url' in options ? {} : hostOptions(options)), ...failingFast(random) };
+}
+
+/** What a client that waits for messages has in place of its model's options, which may be an application's. */
+export function twinOptions() {
+  return { ...failingFast(() => 1), commandTimeout: undefined, blockingTimeout: undefined };
+}
+
+function failingFast(random: () => number) {
   return {
-    ...('url' in options ? {} : hostOptions(options)),
     lazyConnect: true,
     connectTimeout: CONNECT_TIMEOUT_MS,
     disconnectTimeout: DISCONNECT_TIMEOUT_MS,
@@ -52,21 +60,6 @@ export function clientOptions(options: ConnectionOptions, random: () => number) 
     autoResendUnfulfilledCommands: false,
     maxRetriesPerRequest: 0,
     retryStrategy: (attempt: number) => reconnectDelay(attempt, random),
-  };
-}
-
-/** What a client that waits for messages has in place of its model's options: it fails fast, and never gives up. */
-export function twinOptions() {
-  return {
-    lazyConnect: true,
-    connectTimeout: CONNECT_TIMEOUT_MS,
-    socketTimeout: SOCKET_TIMEOUT_MS,
-    commandTimeout: undefined,
-    blockingTimeout: undefined,
-    enableOfflineQueue: false,
-    autoResendUnfulfilledCommands: false,
-    maxRetriesPerRequest: 0,
-    retryStrategy: (attempt: number) => reconnectDelay(attempt, () => 1),
   };
 }
 

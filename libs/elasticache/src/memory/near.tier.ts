@@ -56,15 +56,17 @@ export class NearTier implements Memory {
     const { tier, others, keys } = this.parts;
     const isBlind = others.confirmedAt === -Infinity;
     if (isBlind || keys.evictedSince([boundedText(text)], count) !== undefined) return entry;
-    tier.delete(text); // whatever becomes of this one, it is newer
-    if (now >= entry.expiresAt) return entry;
+    const write = { text, entry, lifeMs: entry.expiresAt - entry.createdAt };
     try {
-      tier.set({ text, entry, lifeMs: entry.expiresAt - entry.createdAt }, count, now);
+      if (now < entry.expiresAt && tier.set(write, count, now)) {
+        return tier.asHit(text, entry, now);
+      }
     } catch (error) {
       // A serializer of the application may know values that cannot be copied.
       if (!(error instanceof CacheSerializationError)) throw error;
     }
-    return tier.asHit(text, entry, now);
+    tier.delete(text); // an older one, which this one has replaced
+    return entry;
   }
 
   /** Invalidates the copies, all of them where no texts are given, and what is on its way here. */
