@@ -251,17 +251,4 @@ describe('Copies in memory in front of Redis', () => {
     expect(await two.cache('rows').getEntry(7)).toMatchObject({ tier: 'shared' });
     expect(await one.cache('rows').getEntry(7)).toMatchObject({ tier: 'memory' });
   });
-
-  it.each(['freeze', 'shared'] as const)(
-    'give way to a newer entry, though it has expired, under %s',
-    async (isolation) => {
-      const { one } = await startTwo({ isolation }, { staleWhileRevalidate: '1m' });
-      await inMemory(one, 7);
-      const rows = one.cache('rows');
-      await tier.redis.command('DEL', one.keyOf('rows', '7'));
-      await rows.put(7, async () => ({ id: 7, title: 'second' }), { ttl: '1ms' });
-      await until('its end', async () => (await rows.getEntry(7))?.stale === true);
-      expect((await rows.getEntry(7))?.value).toEqual({ id: 7, title: 'second' });
-    },
-  );
 });

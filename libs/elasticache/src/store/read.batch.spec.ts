@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { Redis } from 'ioredis';
+import { gate } from '../../../../test/support/gate.js';
 import { type RedisServer, startRedis } from '../../../../test/support/redis.server.js';
 import type { RedisClient } from '../connection/redis.client.js';
 import { type Bytes, ReadBatch } from './read.batch.js';
@@ -139,6 +140,23 @@ describe('Reads of one turn of the event loop', () => {
       expect(untold).toEqual([]);
     },
   );
+
+  it('of one call are made something of once all are here: that takes time the others have not', async () => {
+    const last = gate();
+    let sent = 0;
+    const run = (send: Send) =>
+      ++sent === 2 ? last.opened.then(() => send(client)) : send(client);
+    const keys = Array.from({ length: 40 }, (_, i) => `key${i}`);
+    let made = 0;
+    const versions = keys.map(() => []);
+    const reading = reads(run).getMany(keys, versions, () => ++made);
+    await client.ping(); // answered after the first part
+    await new Promise((resolve) => setImmediate(resolve));
+    expect([sent, made]).toEqual([2, 0]);
+    last.open();
+    await reading;
+    expect(made).toBe(40);
+  });
 
   it('are thirty-two to a command', async () => {
     const keys = Array.from({ length: 500 }, (_, i) => `key${i}`);
