@@ -11,7 +11,17 @@ import { roundTripsDuring } from '../support/round.trips.js';
 import { until } from '../support/waiting.js';
 import { type Connected, connect } from './redis.stores.js';
 import { storeContract } from './store.contract.js';
-import { ask, entryOf, fill, fresh, freshTag, loadOf, valueOf, writeOf } from './store.subject.js';
+import {
+  ask,
+  entryOf,
+  fill,
+  fresh,
+  freshTag,
+  loadOf,
+  looksAt,
+  valueOf,
+  writeOf,
+} from './store.subject.js';
 
 const CLUSTER_START_MS = 60_000;
 
@@ -104,7 +114,7 @@ describe('On a cluster', () => {
     await store.evict(texts);
     const primaries = client.nodes('master') as Redis[];
     const asks = texts.map((text) => ask(text));
-    const looks = await store.lookMany(asks);
+    const looks = await looksAt(store, asks);
     const trips = (work: () => Promise<unknown>) => roundTripsDuring(primaries, work);
     expect(await trips(() => store.lookMany(asks))).toBe(1);
     const claim = () =>
@@ -112,6 +122,32 @@ describe('On a cluster', () => {
     expect(await trips(claim)).toBe(1);
     expect(await trips(() => store.evict(texts))).toBe(2); // first of the write epoch
     expect(await store.lookMany(asks)).toHaveLength(100);
+  });
+
+  it('a batch has what stands on the nodes that answer', async () => {
+    const names = fresh();
+    const store = connected.open(names);
+    await store.putMany(texts.map((text) => writeOf(text, text)));
+    const version = `test:~cache:${names.cache}`;
+    const isReadable = await Promise.all(
+      cluster.nodes.map((node) => node.command('EXISTS', version).catch(() => 0)),
+    );
+    const others = cluster.nodes.filter((_, i) => isReadable[i] === 0);
+    expect(others).toHaveLength(2);
+    const [silent] = others as [RedisServer, RedisServer];
+    const there = (await silent.keys(`test:*:${names.cache}:*`)).length;
+    await silent.command('ACL', 'SETUSER', 'default', '-get', '-mget');
+    try {
+      const looks = await store.lookMany(texts.map((text) => ask(text)));
+      const failed = looks.filter((look) => look instanceof Error);
+      expect(there).toBeGreaterThan(0);
+      expect(failed.length).toBe(there);
+      expect(failed[0]).toMatchObject({ code: 'CACHE_UNAVAILABLE' });
+      const found = looks.filter((look) => !(look instanceof Error) && look.entry !== undefined);
+      expect(found.length).toBe(texts.length - there);
+    } finally {
+      await silent.command('ACL', 'SETUSER', 'default', '+get', '+mget');
+    }
   });
 
   it('a look reads the versions in the same round trip, wherever they are', async () => {

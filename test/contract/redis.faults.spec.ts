@@ -7,7 +7,7 @@ import { CacheUnavailableError } from '../../libs/elasticache/src/errors/cache.e
 import type { CacheStore } from '../../libs/elasticache/src/store/cache.store.js';
 import { type RedisServer, startRedis } from '../support/redis.server.js';
 import { type Connected, connect, entryKey } from './redis.stores.js';
-import { ask, claimOf, fill, fresh, loadOf, valueOf, writeOf } from './store.subject.js';
+import { ask, claimOf, fill, fresh, loadOf, looksAt, valueOf, writeOf } from './store.subject.js';
 
 describe('A server', () => {
   let server: RedisServer;
@@ -132,7 +132,7 @@ describe('A server', () => {
       await fill(store, 'good', 1);
       await redis('SET', entryKey(names, 'bad'), 'no entry', 'PX', '60000');
       await redis('ACL', 'SETUSER', 'default', '-unlink');
-      const [bad, good] = await store.lookMany([ask('bad'), ask('good')]);
+      const [bad, good] = await looksAt(store, [ask('bad'), ask('good')]);
       expect(bad).toMatchObject({ miss: 'undecodable', error: { code: 'CACHE_UNDECODABLE' } });
       expect(good?.entry?.value).toBe(1);
       expect(await store.look(ask('bad'))).toMatchObject({ miss: 'undecodable' });

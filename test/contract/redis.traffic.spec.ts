@@ -15,6 +15,7 @@ import {
   freshTag,
   lateAsk,
   loadOf,
+  looksAt,
   type StoreNames,
   writeOf,
 } from './store.subject.js';
@@ -111,7 +112,7 @@ describe('What reaches the server', () => {
   it('for a batch of a hundred: one round trip a step, and a few commands', async () => {
     const store = await warm();
     const asks = texts.map((text) => ask(text));
-    const looks = await store.lookMany(asks);
+    const looks = await looksAt(store, asks);
     const leases: Lease[] = [];
     const claim = async () => {
       const claims = await Promise.all(

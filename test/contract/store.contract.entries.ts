@@ -5,7 +5,7 @@ import { CacheSerializationError } from '../../libs/elasticache/src/errors/cache
 import { differenceOf, storableValues } from '../support/storable.values.js';
 import { until } from '../support/waiting.js';
 import type { Contract } from './store.subject.js';
-import { ask, entryOf, fill, loadOf, shown, valueOf, writeOf } from './store.subject.js';
+import { ask, entryOf, fill, loadOf, looksAt, shown, valueOf, writeOf } from './store.subject.js';
 
 const SOON_MS = 30;
 
@@ -43,7 +43,10 @@ export function entriesContract({ under, fresh, open }: Contract): void {
     it('are looked up in the order asked, each as often as asked; of nothing, nothing', async () => {
       const store = open();
       await store.putMany([writeOf('a', 1), writeOf('b', 2)]);
-      const looks = await store.lookMany(['b', 'missing', 'a', 'b'].map((text) => ask(text)));
+      const looks = await looksAt(
+        store,
+        ['b', 'missing', 'a', 'b'].map((text) => ask(text)),
+      );
       expect(looks.map(({ entry }) => entry?.value)).toEqual([2, undefined, 1, 2]);
       expect(looks[1]).toMatchObject({ miss: 'absent' });
       expect(await store.lookMany([])).toEqual([]);
@@ -120,7 +123,10 @@ export function entriesContract({ under, fresh, open }: Contract): void {
       const leases = await Promise.all(texts.map((text) => loadOf(store, text)));
       const pairs = writes.map((write, i) => [leases[i]!, write] as const);
       expect(await store.keepMany(pairs)).toEqual(expected);
-      const looks = await store.lookMany(texts.map((text) => ask(text)));
+      const looks = await looksAt(
+        store,
+        texts.map((text) => ask(text)),
+      );
       expect(looks.map(({ entry }) => entry?.value)).toEqual(['a', undefined, 'c']);
       expect(await store.putMany([])).toEqual([]);
       expect(await store.keepMany([])).toEqual([]);
@@ -181,7 +187,10 @@ export function entriesContract({ under, fresh, open }: Contract): void {
       expect(await store.evict(['a', 'b', 'missing'])).toBe(2);
       expect(await store.evict(['a'])).toBe(0);
       expect(await store.evict([])).toBe(0);
-      const looks = await store.lookMany(['a', 'b', 'c'].map((text) => ask(text)));
+      const looks = await looksAt(
+        store,
+        ['a', 'b', 'c'].map((text) => ask(text)),
+      );
       expect(looks.map(({ entry }) => entry?.value)).toEqual([undefined, undefined, 'c']);
     });
   });

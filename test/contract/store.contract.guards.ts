@@ -11,6 +11,7 @@ import {
   freshTag,
   lateAsk,
   loadOf,
+  looksAt,
   valueOf,
   writeOf,
 } from './store.subject.js';
@@ -257,7 +258,10 @@ export function guardsContract({ under, fresh, open }: Contract): void {
       await other.putMany([writeOf('8', 'bare')]);
       await other.putIfAbsent(ask('9'), writeOf('9', 'bare'));
       await guard.lift();
-      const looks = await store.lookMany(['7', '8', '9'].map((text) => ask(text)));
+      const looks = await looksAt(
+        store,
+        ['7', '8', '9'].map((text) => ask(text)),
+      );
       expect(looks.map(({ entry }) => entry?.value)).toEqual([undefined, undefined, undefined]);
     });
   });
@@ -298,7 +302,10 @@ export function guardsContract({ under, fresh, open }: Contract): void {
           claim.kind === 'won' && (await store.keep(claim.lease, writeOf(text, 'old', tag)));
         expect(stored).toBe(false);
       }
-      const looks = await store.lookMany(texts.map((text) => ask(text)));
+      const looks = await looksAt(
+        store,
+        texts.map((text) => ask(text)),
+      );
       expect(looks.map(({ entry }) => entry?.value)).toEqual([undefined, undefined, undefined]);
       const after = await loadOf(store, lateAsk('7'));
       expect(await store.keep(after, writeOf('7', 'new', tag))).toBe(true);

@@ -3,7 +3,7 @@ import { describe, expect, it } from '@jest/globals';
 import { Glob, glob } from '../../libs/elasticache/src/key/glob.js';
 import { encodeKey, type Key } from '../../libs/elasticache/src/key/key.encoding.js';
 import type { Contract } from './store.subject.js';
-import { ask, claimOf, fill, loadOf, valueOf, writeOf } from './store.subject.js';
+import { ask, claimOf, fill, loadOf, looksAt, valueOf, writeOf } from './store.subject.js';
 
 const textOf = (...key: Key[]) => encodeKey(key, 'spec');
 
@@ -20,7 +20,10 @@ export function matchingContract({ under, fresh, open }: Contract): void {
       const texts = ['user:1:a', 'user:1:b', 'user:2:a', 'user:10:a'];
       for (const each of [store, apart]) await each.putMany(texts.map((text) => writeOf(text, 0)));
       expect(await other.evictMatching(glob`user:${1}:*`)).toBe(2);
-      const looks = await store.lookMany(texts.map((text) => ask(text)));
+      const looks = await looksAt(
+        store,
+        texts.map((text) => ask(text)),
+      );
       expect(looks.map(({ entry }) => entry?.value)).toEqual([undefined, undefined, 0, 0]);
       expect(await store.evictMatching(glob`nothing*`)).toBe(0);
       expect(await store.evictMatching(glob`*`)).toBe(2);
@@ -94,7 +97,10 @@ export function matchingContract({ under, fresh, open }: Contract): void {
       expect(await other.evictMatching(glob`mine:*`)).toBe(400);
       const kept = await store.keepMany(leases.map((lease) => [lease, writeOf(lease.text, 'old')]));
       expect(new Set(kept)).toEqual(new Set([false]));
-      const looks = await store.lookMany(others.map((text) => ask(text)));
+      const looks = await looksAt(
+        store,
+        others.map((text) => ask(text)),
+      );
       expect(looks.filter(({ entry }) => entry !== undefined)).toHaveLength(2_000);
       expect(await store.evictMatching(Glob.literal('mine:7', 'spec'))).toBe(0);
     });

@@ -8,6 +8,7 @@ import {
   fresh as freshNames,
   freshTag,
   loadOf,
+  looksAt,
   valueOf,
   writeOf,
 } from './store.subject.js';
@@ -21,7 +22,10 @@ export function versionsContract({ under, fresh, open }: Contract): void {
       await store.putMany(texts.map((text) => writeOf(text, 0)));
       await fill(apart, '7', 'apart');
       await other.clear();
-      const looks = await store.lookMany(texts.map((text) => ask(text)));
+      const looks = await looksAt(
+        store,
+        texts.map((text) => ask(text)),
+      );
       expect(looks.filter(({ entry }) => entry !== undefined)).toEqual([]);
       expect(await valueOf(apart, '7')).toBe('apart');
     });
@@ -114,7 +118,10 @@ export function versionsContract({ under, fresh, open }: Contract): void {
       await under()
         .tags()
         .evict([...tags, 'borne by none']);
-      const looks = await store.lookMany(tags.map((tag) => ask(tag, tag)));
+      const looks = await looksAt(
+        store,
+        tags.map((tag) => ask(tag, tag)),
+      );
       expect(looks.filter(({ entry }) => entry !== undefined)).toEqual([]);
     });
 

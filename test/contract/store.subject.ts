@@ -118,3 +118,11 @@ export async function fill(
 export function claimAfter(store: CacheStore, asked: Ask, { view }: Look | { view: View }) {
   return store.claim(asked, view, { token: newToken() });
 }
+
+/** What stands under many keys, all of which could be looked up. */
+export async function looksAt(store: CacheStore, asks: readonly Ask[]): Promise<Look[]> {
+  return (await store.lookMany(asks)).map((look) => {
+    if (look instanceof Error) throw look;
+    return look;
+  });
+}

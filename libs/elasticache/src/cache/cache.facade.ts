@@ -100,9 +100,9 @@ export class CacheFacade<K extends Key = Key, V = unknown> implements Cache<K, V
     const asked = [...keys];
     const { texts, firsts } = this.uniqueTexts(asked);
     const keep = this.keepOptions(options);
-    const elements = texts.map((text) => ({ ask: this.askFor(text, options), options: keep }));
+    const asks = texts.map((text) => this.askFor(text, options));
     const sharing = named.sharingOf(options);
-    const batch: Batch = { parts: [{ cache: named, elements }], sharing };
+    const batch: Batch = { parts: [{ cache: named, asks, optionsOf: () => keep }], sharing };
     const results = await readManyThrough(batch, async (missing) => {
       const missingKeys = missing.map((i) => asked[firsts[i]!]!);
       const answer = await load(missingKeys, named.closing);
@@ -110,7 +110,7 @@ export class CacheFacade<K extends Key = Key, V = unknown> implements Cache<K, V
       // By the keys' texts: a loader that makes its keys from rows answers with equal ones, not the same.
       const values = new Map([...answer].map(([key, value]) => [this.textOf(key), value]));
       const found = missing.flatMap((i) => {
-        const { text } = elements[i]!.ask;
+        const { text } = asks[i]!;
         return values.has(text) ? [[i, { value: values.get(text) }] as const] : [];
       });
       return new Map<number, Loaded>(found);

@@ -149,14 +149,15 @@ export class NamedCache {
       if (entry === undefined) places[missing.push(ask) - 1] = i;
     }
     if (missing.length === 0) return findings;
-    try {
-      const looks = await this.store.lookMany(missing);
-      const arrived = this.clock.now();
-      for (const [m, look] of looks.entries()) {
-        findings[places[m]!] = this.judge(missing[m]!, look, options, arrived);
-      }
-    } catch (error) {
-      this.recorder.failed(error, { operation: 'get', method: options.method });
+    const looks = await this.store.lookMany(missing);
+    const arrived = this.clock.now();
+    const failures = new Set<Error>();
+    for (const [m, look] of looks.entries()) {
+      if (look instanceof Error) failures.add(look);
+      else findings[places[m]!] = this.judge(missing[m]!, look, options, arrived);
+    }
+    for (const failure of failures) {
+      this.recorder.failed(failure, { operation: 'get', method: options.method });
     }
     return findings;
   }

@@ -8,16 +8,12 @@ import type { Finding, NamedCache } from './named.cache.js';
 import { allOrNone, isJoinable } from './read.load.js';
 import { delivered, type Outcome, type Revive, type Target } from './read.target.js';
 
-/** One key of a batch. */
-export interface Element {
-  readonly ask: Ask;
-  readonly options: KeepOptions;
-}
-
 /** A cache that a batch reads and fills, with the keys as they are asked of it. */
 export interface Part {
   readonly cache: NamedCache;
-  readonly elements: readonly Element[];
+  readonly asks: readonly Ask[];
+  /** Made for what is missing alone. */
+  readonly optionsOf: (i: number) => KeepOptions;
 }
 
 /** A batch of keys, each there once, over the caches that are asked in order and all filled. */
@@ -196,7 +192,7 @@ export async function loadMissing(
   missing: readonly number[],
   { load, shares, results }: Loading,
 ): Promise<void> {
-  const { cache, elements } = batch.parts[0]!;
+  const { cache, asks } = batch.parts[0]!;
   const flights = missing.map((i) => (shares.get(i) as Extract<Share, { kind: 'load' }>).flight);
   const whole = new Flight(true); // nobody joins it: it stands for the one load behind all of them
   for (const flight of flights) flight.waitsFor = new Set([whole]);
@@ -204,14 +200,14 @@ export async function loadMissing(
   const leaseOf = (c: number, m: number) => leases[c * missing.length + m];
   try {
     leases = await leasesOf(batch, missing, shares);
-    const first = elements[missing[0]!]!.ask.text;
+    const first = asks[missing[0]!]!.text;
     const loaded = await cache.loads.run(first, () => load(missing), whole);
     await Promise.all(
       batch.parts.map((part, c) => {
         const keeps = missing.flatMap((i, m) => {
           const [value, lease] = [loaded.get(i), leaseOf(c, m)];
           if (lease === undefined) return [];
-          if (value !== undefined) return [{ ...part.elements[i]!, lease, loaded: value }];
+          if (value !== undefined) return [{ ...targetOf(batch, part, i), lease, loaded: value }];
           void part.cache.writes.release(lease, true);
           return [];
         });
@@ -239,22 +235,23 @@ function leasesOf(
   missing: readonly number[],
   shares: Loading['shares'],
 ): Promise<(Lease | undefined)[]> {
-  const claims = parts.flatMap(({ cache, elements }, c) =>
+  const claims = parts.flatMap((part, c) =>
     missing.map((i) => {
       const share = shares.get(i) as Extract<Share, { kind: 'load' }>;
       const own = share.lease;
       const isClaimed = c === 0 || own === undefined;
-      return { cache, lease: isClaimed ? own : claimAnew(cache, elements[i]!) };
+      return { cache: part.cache, lease: isClaimed ? own : claimAnew(part, i) };
     }),
   );
   return allOrNone(claims);
 }
 
-async function claimAnew(cache: NamedCache, { ask, options }: Element): Promise<Lease | undefined> {
+async function claimAnew({ cache, asks, optionsOf }: Part, i: number): Promise<Lease | undefined> {
+  const [ask, options] = [asks[i]!, optionsOf(i)];
   const { view } = await cache.lookAgain(ask, options);
   return view && cache.claimBeside(ask, view, options.method);
 }
 
-export function targetOf({ revive }: Batch, { cache, elements }: Part, i: number): Target {
-  return { ...elements[i]!, cache, revive };
+export function targetOf({ revive }: Batch, { cache, asks, optionsOf }: Part, i: number): Target {
+  return { cache, ask: asks[i]!, options: optionsOf(i), revive };
 }

@@ -20,7 +20,7 @@ import { hitAtOnce, type Outcome, reportLoad, taken } from './read.target.js';
  */
 export async function readManyThrough(batch: Batch, load: LoadMany): Promise<Results> {
   const first = batch.parts[0]!;
-  const results: Results = first.elements.map(() => undefined);
+  const results: Results = first.asks.map(() => undefined);
   const findings = await lookUpMany(batch, { results, load });
   const missing = missingOf(results);
   if (missing.length === 0) return results;
@@ -89,8 +89,8 @@ function refreshMany(
   part: Part,
   { due, findings, load }: { due: readonly number[]; findings: Findings; load: LoadMany },
 ): void {
-  const { cache, elements } = part;
-  const textOf = (i: number) => elements[i]!.ask.text;
+  const { cache, asks } = part;
+  const textOf = (i: number) => asks[i]!.text;
   const own = due.filter((i) => !cache.loads.isFull && !cache.refreshing.has(textOf(i)));
   if (own.length === 0) return;
   for (const i of own) cache.refreshing.add(textOf(i));
@@ -99,7 +99,7 @@ function refreshMany(
     const shares = await shareOut(alone, part, { missing: own, findings });
     for (const share of shares.values()) if (share.kind === 'join') share.seat.leave();
     const won = [...shares].filter(([, share]) => share.kind === 'load' && share.lease);
-    const results: Results = elements.map(() => undefined);
+    const results: Results = asks.map(() => undefined);
     const again: LoadMany = (missing) => load(missing, true);
     const indices = won.map(([i]) => i);
     if (indices.length > 0) await loadMissing(alone, indices, { load: again, shares, results });
@@ -119,11 +119,11 @@ async function lookUpMany(
 ): Promise<Findings> {
   let first: Findings = [];
   for (const part of batch.parts) {
-    const { cache, elements } = part;
+    const { cache, asks } = part;
     const missing = missingOf(results);
     if (missing.length === 0) break;
-    const asks = missing.map((i) => elements[i]!.ask);
-    const found = await cache.findMany(asks, elements[missing[0]!]!.options);
+    const asked = missing.map((i) => asks[i]!);
+    const found = await cache.findMany(asked, part.optionsOf(missing[0]!));
     const site = { cache, revive: batch.revive };
     const findings: (Finding | undefined)[] = [];
     const due: number[] = [];

@@ -1,5 +1,5 @@
 import type { Bus } from '../coherence/bus.js';
-import { CacheSerializationError } from '../errors/cache.errors.js';
+import { type CacheError, CacheSerializationError } from '../errors/cache.errors.js';
 import type { Glob } from '../key/glob.js';
 import type { Invalidation } from '../memory/near.caches.js';
 import type { NearTier } from '../memory/near.tier.js';
@@ -53,12 +53,14 @@ export class TieredStore implements CacheStore {
     return shared.look(ask).then((look) => this.filled(ask, look, count));
   }
 
-  async lookMany(asks: readonly Ask[]): Promise<Look[]> {
+  async lookMany(asks: readonly Ask[]): Promise<(Look | CacheError)[]> {
     const { shared, near, clock } = this.parts;
     const { count } = near;
     const looks = await shared.lookMany(asks);
     const now = clock.now();
-    return looks.map((look, i) => this.filled(asks[i]!, look, count, now));
+    return looks.map((look, i) =>
+      look instanceof Error ? look : this.filled(asks[i]!, look, count, now),
+    );
   }
 
   async claim(ask: Ask, view: View, options: ClaimOptions): Promise<Claim> {

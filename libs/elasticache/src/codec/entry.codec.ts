@@ -79,13 +79,8 @@ export interface EntryCodecOptions {
   readonly compression?: false | CompressionOptions;
 }
 
-/** An envelope whose header was read: what it bears is known before its payload is touched. */
+/** An envelope: what it bears is known before its payload is touched. */
 export interface Envelope {
-  readonly serializerId: number;
-  readonly algorithm: CompressionAlgorithm | undefined;
-  readonly createdAt: number;
-  readonly expiresAt: number;
-  readonly emissions: boolean;
   readonly bytes: Buffer;
   readonly payloadAt: number;
 }
@@ -103,7 +98,7 @@ interface Sealed {
 
 /** Entries to bytes and back. `where` names the cache and the operation in errors. */
 export class EntryCodec {
-  private readonly serializers = new Map<number, Serializer>(builtIn);
+  private readonly serializers = new Map<number, BuiltInSerializer>(builtIn);
   private readonly serializerId: number;
   private readonly compression: Required<CompressionOptions>;
 
@@ -140,9 +135,12 @@ export class EntryCodec {
    * @throws CacheSerializationError (`CACHE_UNDECODABLE`), at once or by rejection.
    */
   decode(envelope: Envelope, tags: readonly string[], where: string): Entry | Promise<Entry> {
-    return envelope.algorithm === undefined
-      ? this.read(envelope, tags, { bytes: envelope.bytes, from: envelope.payloadAt, where })
-      : this.readCompressed(envelope, tags, where);
+    const { bytes, payloadAt } = envelope;
+    const flags = bytes[1]!;
+    if (flags <= EMISSIONS) return this.read(envelope, tags, { bytes, from: payloadAt, where });
+    const algorithm = algorithms[flags >> COMPRESSION_SHIFT];
+    if (algorithm === undefined) throw undecodable(where, 'the header is damaged');
+    return this.readCompressed(envelope, tags, { algorithm, where });
   }
 
   private serialize(value: unknown, where: string): Uint8Array {
@@ -192,40 +190,40 @@ export class EntryCodec {
   }
 
   /**
-   * Reads the header alone.
+   * Finds the parts of an envelope.
    *
    * @throws CacheSerializationError (`CACHE_UNDECODABLE`)
    */
   open(bytes: Buffer, where: string): Envelope {
     if (bytes[0] !== VERSION) throw undecodable(where, 'not of this format, or of another version');
     if (bytes.length < HEADER_BYTES) throw undecodable(where, 'they end within the header');
-    const [, flags = 0, serializerId = 0] = bytes;
-    if (!this.serializers.has(serializerId)) {
-      throw undecodable(where, 'written by a serializer that this cache does not have');
-    }
-    const createdAt = bytes.readDoubleBE(3);
-    const expiresAt = bytes.readDoubleBE(11);
-    const compression = flags >> COMPRESSION_SHIFT;
-    if (compression >= algorithms.length || Number.isNaN(createdAt + expiresAt)) {
-      throw undecodable(where, 'the header is damaged');
-    }
     const payloadAt = HEADER_BYTES + bytes.readUInt32BE(TAGS_LENGTH_AT);
     if (payloadAt > bytes.length) throw undecodable(where, 'the tags are damaged');
-    const emissions = (flags & EMISSIONS) !== 0;
-    const algorithm = algorithms[compression];
-    return { serializerId, algorithm, createdAt, expiresAt, emissions, bytes, payloadAt };
+    return { bytes, payloadAt };
   }
 
   private read(
-    { serializerId, createdAt, expiresAt, emissions }: Envelope,
+    envelope: Envelope,
     tags: readonly string[],
     { bytes, from, where }: { bytes: Uint8Array; from: number; where: string },
   ): Entry {
+    const header = envelope.bytes;
+    const serializer = this.serializers.get(header[2]!);
+    if (serializer === undefined) {
+      throw undecodable(where, 'written by a serializer that this cache does not have');
+    }
+    const createdAt = header.readDoubleBE(3);
+    const expiresAt = header.readDoubleBE(11);
+    if (Number.isNaN(createdAt + expiresAt)) throw undecodable(where, 'the header is damaged');
+    const emissions = (header[1]! & EMISSIONS) !== 0;
     let value: unknown;
     try {
-      value = this.deserialize(serializerId, bytes, from);
+      value =
+        header[2] === CUSTOM
+          ? serializer.deserialize(bytes.subarray(from))
+          : serializer.deserialize(bytes, from);
     } catch (cause) {
-      const shown = serializerId === CUSTOM ? cause : undefined;
+      const shown = header[2] === CUSTOM ? cause : undefined;
       throw undecodable(where, 'the payload is damaged', shown);
     }
     if (!emissions && tags.length === 0) return { value, createdAt, expiresAt };
@@ -244,21 +242,12 @@ export class EntryCodec {
   private async readCompressed(
     envelope: Envelope,
     tags: readonly string[],
-    where: string,
+    { algorithm, where }: { algorithm: CompressionAlgorithm; where: string },
   ): Promise<Entry> {
-    const payload = await decompress(envelope.algorithm!, payloadOf(envelope)).catch(
-      (cause: unknown) => {
-        throw undecodable(where, 'the payload could not be decompressed', cause);
-      },
-    );
+    const payload = await decompress(algorithm, payloadOf(envelope)).catch((cause: unknown) => {
+      throw undecodable(where, 'the payload could not be decompressed', cause);
+    });
     return this.read(envelope, tags, { bytes: payload, from: 0, where });
-  }
-
-  private deserialize(id: number, bytes: Uint8Array, from: number): unknown {
-    const serializer: BuiltInSerializer = this.serializers.get(id)!;
-    return id === CUSTOM
-      ? serializer.deserialize(bytes.subarray(from))
-      : serializer.deserialize(bytes, from);
   }
 }
 

@@ -10,16 +10,13 @@ import { pendingEvicts, settle } from './write.operations.js';
 /** What a batch asks, sorted out. */
 interface Sorted {
   /** The elements that are looked up, each key once. */
-  readonly cached: Cached[];
+  readonly cached: unknown[];
+  /** Their keys. */
+  readonly texts: string[];
   /** The elements that the condition leaves uncached. */
   readonly uncached: unknown[];
   /** Where each asked element's result is: at that place of those looked up, or, counted from -1 down, of the uncached. */
   readonly places: number[];
-}
-
-interface Cached {
-  readonly text: string;
-  readonly call: ElementCall;
 }
 
 /** A call as the options of one element see it. */
@@ -71,14 +68,13 @@ async function readBatch(
     run,
   }: { call: Call; sorted: Sorted; run: (batch: unknown[]) => Promise<unknown[]> },
 ): Promise<unknown[]> {
-  const { cached, uncached, places } = sorted;
+  const { cached, texts, uncached, places } = sorted;
   const caches = step.caches(call);
+  const callOf = (i: number) => new ElementCall(call, cached[i]);
   const parts = caches.map((cache) => ({
     cache,
-    elements: cached.map((own) => ({
-      ask: step.ask(own.call, own.text, cache),
-      options: step.keepOptionsIn(cache, step.keepOptions(own.call)),
-    })),
+    asks: texts.map((text, i) => step.ask(callOf(i), text, cache)),
+    optionsOf: (i: number) => step.keepOptionsIn(cache, step.keepOptions(callOf(i))),
   }));
   const sharing = caches
     .map((cache) => cache.sharingOf(step.options))
@@ -87,7 +83,7 @@ async function readBatch(
   const { revive } = plan.reviver;
   const batch = { parts, sharing, revive };
   const read = await readManyThrough(batch, async (missing, isReload) => {
-    const missed = missing.map((i) => cached[i]!.call.element);
+    const missed = missing.map((i) => cached[i]);
     const isFirst = !isReload && rest === undefined;
     const results = isReload
       ? await runBatch(plan, call, missed)
@@ -109,19 +105,23 @@ function sort(step: Step<'many'>, call: Call): Sorted {
     const problem = 'needs the batch as the first argument, an array';
     throw new CacheError('CACHE_OPTION_VALUE', { where: step.where, option: 'keys', problem });
   }
-  const texts = step.texts(call, batch); // it may change the batch
-  const calls = Array.from(batch, (element: unknown) => new ElementCall(call, element));
-  const sorted: Sorted = { cached: [], uncached: [], places: [] };
-  const { cached, uncached, places } = sorted;
+  const named = step.texts(call, batch); // it may change the batch
+  const sorted: Sorted = { cached: [], texts: [], uncached: [], places: [] };
+  const { cached, texts, uncached, places } = sorted;
   const known = new Map<string, number>();
-  for (const [i, own] of calls.entries()) {
-    const text = texts?.[i] ?? step.elementText(own);
+  const elements = Array.from<unknown>(batch);
+  for (const [i, element] of elements.entries()) {
+    const own = new ElementCall(call, element);
+    const text = named?.[i] ?? step.elementText(own);
     if (step.applies(own)) {
       const place = known.get(text);
-      if (place === undefined) known.set(text, cached.push({ text, call: own }) - 1);
-      places.push(place ?? cached.length - 1);
+      places.push(place ?? cached.length);
+      if (place !== undefined) continue;
+      known.set(text, cached.length);
+      cached.push(element);
+      texts.push(text);
     } else {
-      places.push(-uncached.push(own.element));
+      places.push(-uncached.push(element));
       for (const cache of step.caches(own)) cache.recorder.passedBy(() => text);
     }
   }

@@ -6,11 +6,18 @@ export type Bytes = Buffer | null;
 /** Told what stands under a key, and under the version keys beside it. */
 type Make<T> = (bytes: Bytes, versions: readonly Bytes[]) => T | Promise<T>;
 
-/** The same of many, with the place of the one it is. */
-type MakeOne<T> = (bytes: Bytes, versions: readonly Bytes[], place: number) => T | Promise<T>;
+/** Told of one of many, with its place. */
+interface MakeMany<T> {
+  made(bytes: Bytes, versions: readonly Bytes[], place: number): T | Promise<T>;
+  /** Told why there is nothing to make it of. */
+  failed(error: unknown): T;
+}
 
-/** What stands under a key, and under its version keys. */
-type Fetched = readonly [bytes: Bytes, versions: readonly Bytes[]];
+/** What one command of many brought. */
+interface Fetched {
+  readonly found: readonly Bytes[];
+  readonly versionsOf: (list: readonly string[]) => readonly Bytes[];
+}
 
 interface Exchange {
   readonly isCluster: boolean;
@@ -35,6 +42,9 @@ const MOST_READS = 32;
 
 /** Of a call that asks for many, while others do: fewer commands cost less, and there is work enough meanwhile. */
 const MOST_BESIDE_OTHERS = 128;
+
+/** What a call that asks for many may make values of before all is here: more would make the rest late. */
+const MOST_BYTES_AT_ONCE = 256 * 1024;
 
 /**
  * The reads asked for in one turn of the event loop go out together, as MGET, each key once: one
@@ -68,28 +78,38 @@ export class ReadBatch {
     });
   }
 
-  /** The same for many keys, all different, each with its version keys: in commands of their own. */
+  /**
+   * The same for many keys, all different, each with its version keys, in commands of their own: one
+   * that fails costs its own keys alone. While the server looks up the rest, the first are made.
+   */
   async getMany<T>(
     keys: readonly string[],
     versions: readonly (readonly string[])[],
-    make: MakeOne<T>,
+    make: MakeMany<T>,
   ): Promise<T[]> {
-    if (this.exchange.isCluster) {
-      return Promise.all(
-        keys.map((key, i) => this.get(key, versions[i]!, (bytes, found) => make(bytes, found, i))),
-      );
-    }
-    const most = this.many === 0 ? MOST_READS : MOST_BESIDE_OTHERS;
+    if (this.exchange.isCluster) return this.getEach(keys, versions, make);
+    const isAlone = this.many === 0;
+    const most = isAlone ? MOST_READS : MOST_BESIDE_OTHERS;
+    let atOnce = isAlone ? MOST_BYTES_AT_ONCE : 0;
     this.many++;
     try {
-      const parts: Promise<Fetched[]>[] = [];
+      const parts: Promise<Fetched>[] = [];
       for (let from = 0; from < keys.length; from += most) {
         parts.push(this.fetchAll(keys.slice(from, from + most), versions.slice(from, from + most)));
       }
-      const fetched = (await Promise.all(parts)).flat();
-      const made = fetched.map(([bytes, found], i) => make(bytes, found, i));
-      const isPending = made.some((one) => one instanceof Promise);
-      return isPending ? await Promise.all(made.map(async (one) => one)) : (made as T[]);
+      const all = Promise.allSettled(parts);
+      const made = parts.map(async (part, p) => {
+        const [from, to] = [p * most, Math.min(keys.length, (p + 1) * most)];
+        try {
+          const fetched = await part;
+          atOnce -= bytesOf(fetched);
+          if (atOnce < 0) await all;
+          return await makeAll(fetched, versions, { from, to, make });
+        } catch (error) {
+          return Array.from({ length: to - from }, () => make.failed(error));
+        }
+      });
+      return (await Promise.all(made)).flat();
     } finally {
       this.many--;
     }
@@ -160,10 +180,23 @@ export class ReadBatch {
     }
   }
 
+  private getEach<T>(
+    keys: readonly string[],
+    versions: readonly (readonly string[])[],
+    make: MakeMany<T>,
+  ): Promise<T[]> {
+    const each = keys.map((key, i) =>
+      this.get(key, versions[i]!, (bytes, found) => make.made(bytes, found, i)).catch(
+        (error: unknown) => make.failed(error),
+      ),
+    );
+    return Promise.all(each);
+  }
+
   private async fetchAll(
     asked: readonly string[],
     versions: readonly (readonly string[])[],
-  ): Promise<Fetched[]> {
+  ): Promise<Fetched> {
     const keys = [...asked];
     const lists = new Set(versions);
     const indices = new Map<string, number>();
@@ -178,7 +211,7 @@ export class ReadBatch {
         list.map((key) => found[indices.get(key)!]!),
       );
     }
-    return asked.map((_, i) => [found[i]!, known.get(versions[i]!)!]);
+    return { found, versionsOf: (list) => known.get(list)! };
   }
 
   private fetch(keys: string[]): Promise<Bytes[]> {
@@ -186,4 +219,35 @@ export class ReadBatch {
       keys.length > 1 ? client.mgetBuffer(keys) : client.getBuffer(keys[0]!).then((one) => [one]),
     );
   }
+}
+
+function bytesOf({ found }: Fetched): number {
+  let length = 0;
+  for (const bytes of found) length += bytes?.length ?? 0;
+  return length;
+}
+
+/** Waits only where something has to be waited for. What fails there fails alone. */
+function makeAll<T>(
+  { found, versionsOf }: Fetched,
+  versions: readonly (readonly string[])[],
+  { from, to, make }: { from: number; to: number; make: MakeMany<T> },
+): T[] | Promise<T[]> {
+  const all: (T | Promise<T>)[] = [];
+  let isPending = false;
+  for (let i = from; i < to; i++) {
+    const one = make.made(found[i - from]!, versionsOf(versions[i]!), i);
+    isPending ||= one instanceof Promise;
+    all.push(one);
+  }
+  if (!isPending) return all as T[];
+  return Promise.all(
+    all.map(async (one) => {
+      try {
+        return await one;
+      } catch (error) {
+        return make.failed(error);
+      }
+    }),
+  );
 }

@@ -78,14 +78,17 @@ export class RedisStore implements CacheStore {
     return read.then(([bytes, found]) => judge(bytes, found));
   }
 
-  async lookMany(asks: readonly Ask[]): Promise<Look[]> {
+  async lookMany(asks: readonly Ask[]): Promise<(Look | CacheError)[]> {
     const { layout, idleMs } = this.parts;
-    if (idleMs !== undefined) return Promise.all(asks.map((ask) => this.look(ask)));
+    if (idleMs !== undefined) {
+      return Promise.all(asks.map((ask) => this.look(ask).catch((error: CacheError) => error)));
+    }
     const keys = asks.map((ask) => layout.entry(ask.text));
     const versions = asks.map((ask) => this.stamps.keysOf(ask));
-    return this.reads.getMany(keys, versions, (bytes, found, place) =>
-      this.judge(asks[place]!, bytes, found),
-    );
+    return this.reads.getMany<Look | CacheError>(keys, versions, {
+      made: (bytes, found, place) => this.judge(asks[place]!, bytes, found),
+      failed: (error) => error as CacheError,
+    });
   }
 
   claim(ask: Ask, view: View, options: ClaimOptions): Promise<Claim> {
