@@ -17,6 +17,8 @@ export interface Site {
   readonly replace: (place: number) => Promise<void>;
   /** All that the process in place {@link CUT_OFF} reaches the servers by. */
   readonly proxies: readonly TcpProxy[];
+  /** Whether the processes tell each other by a stream what was invalidated. */
+  readonly hasStream: boolean;
 }
 
 /** The place of the process that has proxies before its servers. */
@@ -32,6 +34,7 @@ const CUT_OFF_MS = 2500;
 const HUSH_MS = 800;
 /** For what a fault set going to come to its end before the next. */
 const CALM_MS = 300;
+const HOUR_MS = 3_600_000;
 
 type Fault = (site: Site) => Promise<void>;
 
@@ -47,9 +50,17 @@ const FAULTS: readonly Fault[] = [
   cutConnections,
 ];
 
+const STREAM_FAULTS: readonly Fault[] = [
+  together(stopWorker, trimStream),
+  flushServer,
+  removeStream,
+  turnStreamBack,
+];
+
 /** Each fault once. */
 export async function allFaults(site: Site): Promise<void> {
-  for (const fault of site.random.shuffle(FAULTS)) {
+  const faults = site.hasStream ? [...FAULTS, ...STREAM_FAULTS] : FAULTS;
+  for (const fault of site.random.shuffle(faults)) {
     await fault(site);
     await sleep(CALM_MS);
   }
@@ -101,4 +112,34 @@ async function cutWorkerOff({ proxies }: Site): Promise<void> {
   for (const proxy of proxies) proxy.hang();
   await sleep(CUT_OFF_MS);
   for (const proxy of proxies) proxy.resume();
+}
+
+/** Past the process that is stopped. */
+async function trimStream({ servers }: Site): Promise<void> {
+  await sleep(STOPPED_WORKER_MS - 2 * CALM_MS);
+  await onStream(servers, 'XTRIM', 'MAXLEN', '0');
+}
+
+async function removeStream({ servers }: Site): Promise<void> {
+  await onStream(servers, 'DEL');
+}
+
+/** All that was told is gone with all else. */
+async function flushServer({ random, servers }: Site): Promise<void> {
+  await random.pick(servers).command('FLUSHALL');
+}
+
+/** A new stream, whose ids are smaller than those that were read: as by a clock that was wrong. */
+async function turnStreamBack({ servers }: Site): Promise<void> {
+  await onStream(servers, 'XADD', `${Date.now() + HOUR_MS}-0`, 'wrong', 'clock');
+  await sleep(CALM_MS);
+  await onStream(servers, 'DEL');
+}
+
+/** On the one server that has it. */
+async function onStream(servers: readonly RedisServer[], command: string, ...args: string[]) {
+  const found = await Promise.all(servers.map((server) => server.keys('*:~bus')));
+  for (const [i, [stream]] of found.entries()) {
+    if (stream !== undefined) await servers[i]!.command(command, stream, ...args);
+  }
 }

@@ -227,4 +227,48 @@ export const MUTATIONS: readonly Mutation[] = [
     isCaughtByChance: true,
     workload: { subject: 'elasticache/memory', faults: 'all' },
   },
+  {
+    name: 'copies: the message goes out before the invalidation',
+    edits: [
+      {
+        file: 'cache/tiered.store.js',
+        find: 'const outcome = await work().catch(',
+        replace: 'await bus.publish(invalidation);\n        const outcome = await work().catch(',
+      },
+      {
+        file: 'cache/tiered.store.js',
+        find: 'await bus.publish(invalidation);\n        return outcome;',
+        replace: 'return outcome;',
+      },
+    ],
+    consistency: 'default',
+    isCaughtByChance: true,
+    workload: { subject: 'elasticache/memory', faults: 'none' },
+  },
+  {
+    name: 'copies: what was invalidated meanwhile comes in',
+    edits: [
+      {
+        file: 'memory/near.tier.js',
+        find: 'isBlind || keys.evictedSince([boundedText(text)], count) !== undefined',
+        replace: 'isBlind',
+      },
+    ],
+    consistency: 'default',
+    isCaughtByChance: true,
+    workload: { subject: 'elasticache/memory', faults: 'none' },
+  },
+  {
+    name: 'copies: a gap in the stream goes unseen',
+    edits: [
+      {
+        file: 'coherence/bus.js',
+        find: 'state && positions && !isAnother && !hasGap(state, positions)',
+        replace: 'state && positions',
+      },
+    ],
+    consistency: 'default',
+    isCaughtByChance: true,
+    workload: { subject: 'elasticache/memory', faults: 'all' },
+  },
 ];

@@ -113,6 +113,10 @@ class Crew implements Site {
     return this.ground.proxies;
   }
 
+  get hasStream() {
+    return this.configuration.subject === 'elasticache/memory';
+  }
+
   readonly ready = (): Promise<void> => this.ground.ready();
 
   readonly replace = async (place: number): Promise<void> => {
