@@ -1,4 +1,5 @@
 /** Two applications, each with copies in its memory of what both have in Redis. */
+import v8 from 'node:v8';
 import { describe, expect, it } from '@jest/globals';
 import { Cacheable, CacheEvict, CachePut, glob } from 'nestjs-elasticache';
 import type { CacheOptions } from 'nestjs-elasticache';
@@ -186,6 +187,26 @@ describe('Copies in memory in front of Redis', () => {
       }
     });
     expect([of['mget'], one.service.loads]).toEqual([20, 1]);
+  });
+
+  it('are none of values that cannot be measured, which are hits all the same', async () => {
+    const serializer = {
+      serialize: v8.serialize,
+      deserialize: (bytes: Uint8Array) => v8.deserialize(bytes),
+    };
+    const { one, two } = await startTwo({ maxBytes: 1_000_000 }, { serializer });
+    const circle: { id: number; self?: unknown } = { id: 7 };
+    circle.self = circle;
+    await inMemory(one, 1);
+    await inMemory(two, 1);
+    const [ours, theirs] = [one.cache('rows'), two.cache('rows')];
+    await ours.putMany([
+      [7, circle],
+      [8, { id: 8 }],
+    ]);
+    expect(await theirs.get(7)).toEqual(circle);
+    expect([...(await theirs.getMany([7, 8])).keys()]).toEqual([7, 8]);
+    expect(ours.stats().errors + theirs.stats().errors).toBe(0);
   });
 
   it('are none where a time to idle is renewed by each read', async () => {

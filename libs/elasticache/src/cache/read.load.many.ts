@@ -12,7 +12,7 @@ import { delivered, type Outcome, type Revive, type Target } from './read.target
 export interface Part {
   readonly cache: NamedCache;
   readonly asks: readonly Ask[];
-  /** Made for what is missing alone. */
+  /** Made where they are needed: of hits those of one element are. */
   readonly optionsOf: (i: number) => KeepOptions;
 }
 

@@ -1,5 +1,4 @@
 import type { Entry } from '../entry/cache.entry.js';
-import { CacheSerializationError } from '../errors/cache.errors.js';
 import { boundedText } from '../key/key.layout.js';
 import type { BoundedMemoryTier, Memory } from './memory.tier.js';
 import type { MemoryVersions } from './memory.versions.js';
@@ -61,9 +60,8 @@ export class NearTier implements Memory {
       if (now < entry.expiresAt && tier.set(write, count, now)) {
         return tier.asHit(text, entry, now);
       }
-    } catch (error) {
-      // A serializer of the application may know values that cannot be copied.
-      if (!(error instanceof CacheSerializationError)) throw error;
+    } catch {
+      // A serializer of the application may know values that cannot be copied, or measured: cycles, proxies.
     }
     tier.delete(text); // an older one, which this one has replaced
     return entry;

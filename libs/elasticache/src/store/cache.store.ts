@@ -122,7 +122,7 @@ export interface CacheStore {
    */
   readonly unsent?: { note: { readonly text: string } | undefined };
   look(ask: Ask): Promise<Look>;
-  /** In the order asked, in one round trip; the error for what could not be looked up among them. */
+  /** In the order asked, in one round trip; the error for what could not be looked up among them. Does not reject. */
   lookMany(asks: readonly Ask[]): Promise<(Look | CacheError)[]>;
   /** After a look. */
   claim(ask: Ask, view: View, options: ClaimOptions): Promise<Claim>;

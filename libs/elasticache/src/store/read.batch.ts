@@ -6,10 +6,9 @@ export type Bytes = Buffer | null;
 /** Told what stands under a key, and under the version keys beside it. */
 type Make<T> = (bytes: Bytes, versions: readonly Bytes[]) => T | Promise<T>;
 
-/** Told of one of many, with its place. */
+/** Told of one of many, with its place; `failed` where there is nothing to make it of, or that failed. */
 interface MakeMany<T> {
   made(bytes: Bytes, versions: readonly Bytes[], place: number): T | Promise<T>;
-  /** Told why there is nothing to make it of. */
   failed(error: unknown): T;
 }
 
@@ -43,8 +42,8 @@ const MOST_READS = 32;
 /** Of a call that asks for many, while others do: fewer commands cost less, and there is work enough meanwhile. */
 const MOST_BESIDE_OTHERS = 128;
 
-/** What a call that asks for many may make values of before all is here: more would make the rest late. */
-const MOST_BYTES_AT_ONCE = 256 * 1024;
+/** How long a call that asks for many may make values before all is here: longer, and the rest would be late. */
+const MOST_MS_AT_ONCE = 5;
 
 /**
  * The reads asked for in one turn of the event loop go out together, as MGET, each key once: one
@@ -90,7 +89,7 @@ export class ReadBatch {
     if (this.exchange.isCluster) return this.getEach(keys, versions, make);
     const isAlone = this.many === 0;
     const most = isAlone ? MOST_READS : MOST_BESIDE_OTHERS;
-    let atOnce = isAlone ? MOST_BYTES_AT_ONCE : 0;
+    let until = isAlone ? undefined : Number.NEGATIVE_INFINITY;
     this.many++;
     try {
       const parts: Promise<Fetched>[] = [];
@@ -98,18 +97,25 @@ export class ReadBatch {
         parts.push(this.fetchAll(keys.slice(from, from + most), versions.slice(from, from + most)));
       }
       const all = Promise.allSettled(parts);
-      const made = parts.map(async (part, p) => {
+      const making = parts.map(async (part, p) => {
         const [from, to] = [p * most, Math.min(keys.length, (p + 1) * most)];
+        const made: (T | Promise<T>)[] = [];
         try {
-          const fetched = await part;
-          atOnce -= bytesOf(fetched);
-          if (atOnce < 0) await all;
-          return await makeAll(fetched, versions, { from, to, make });
+          const { found, versionsOf } = await part;
+          until ??= performance.now() + MOST_MS_AT_ONCE;
+          for (let i = from; i < to; i++) {
+            if (performance.now() > until) {
+              await all;
+              until = Number.POSITIVE_INFINITY;
+            }
+            made.push(makeOne(make, [found[i - from]!, versionsOf(versions[i]!)], i));
+          }
         } catch (error) {
-          return Array.from({ length: to - from }, () => make.failed(error));
+          for (let i = from; i < to; i++) made.push(make.failed(error));
         }
+        return made;
       });
-      return (await Promise.all(made)).flat();
+      return await settled((await Promise.all(making)).flat());
     } finally {
       this.many--;
     }
@@ -180,17 +186,20 @@ export class ReadBatch {
     }
   }
 
-  private getEach<T>(
+  private async getEach<T>(
     keys: readonly string[],
     versions: readonly (readonly string[])[],
     make: MakeMany<T>,
   ): Promise<T[]> {
-    const each = keys.map((key, i) =>
-      this.get(key, versions[i]!, (bytes, found) => make.made(bytes, found, i)).catch(
-        (error: unknown) => make.failed(error),
+    const pairs = keys.map((key, i) =>
+      this.get(key, versions[i]!, (bytes, found) => [bytes, found] as const),
+    );
+    const all = await Promise.allSettled(pairs);
+    return settled(
+      all.map((one, i) =>
+        one.status === 'fulfilled' ? makeOne(make, one.value, i) : make.failed(one.reason),
       ),
     );
-    return Promise.all(each);
   }
 
   private async fetchAll(
@@ -221,33 +230,22 @@ export class ReadBatch {
   }
 }
 
-function bytesOf({ found }: Fetched): number {
-  let length = 0;
-  for (const bytes of found) length += bytes?.length ?? 0;
-  return length;
+/** What cannot be made fails alone. */
+function makeOne<T>(
+  make: MakeMany<T>,
+  [bytes, versions]: readonly [Bytes, readonly Bytes[]],
+  place: number,
+): T | Promise<T> {
+  try {
+    const made = make.made(bytes, versions, place);
+    return made instanceof Promise ? made.catch((error: unknown) => make.failed(error)) : made;
+  } catch (error) {
+    return make.failed(error);
+  }
 }
 
-/** Waits only where something has to be waited for. What fails there fails alone. */
-function makeAll<T>(
-  { found, versionsOf }: Fetched,
-  versions: readonly (readonly string[])[],
-  { from, to, make }: { from: number; to: number; make: MakeMany<T> },
-): T[] | Promise<T[]> {
-  const all: (T | Promise<T>)[] = [];
-  let isPending = false;
-  for (let i = from; i < to; i++) {
-    const one = make.made(found[i - from]!, versionsOf(versions[i]!), i);
-    isPending ||= one instanceof Promise;
-    all.push(one);
-  }
-  if (!isPending) return all as T[];
-  return Promise.all(
-    all.map(async (one) => {
-      try {
-        return await one;
-      } catch (error) {
-        return make.failed(error);
-      }
-    }),
-  );
+/** Waits only where something has to be waited for. */
+function settled<T>(made: (T | Promise<T>)[]): T[] | Promise<T[]> {
+  const isPending = made.some((one) => one instanceof Promise);
+  return isPending ? Promise.all(made) : (made as T[]);
 }
