@@ -13,12 +13,12 @@ const TTL = '1h';
 type Options = ElastiCacheModuleOptions | ((world: World) => ElastiCacheModuleOptions);
 type Tags = string[] | ((id: number) => string[]);
 
-/** The options of a cache in Redis alone. */
+/** The options of a cache in Redis alone, unless there are more. */
 export function inRedis(serializer: 'msgpack' | 'json', more: CacheOptions = {}) {
   return ({ redisUrl }: Pick<World, 'redisUrl'>): ElastiCacheModuleOptions => ({
     connection: redisUrl,
     // On a machine with too much to do an answer may take longer than the default 250 ms, and the call is no hit.
-    caches: { articles: { serializer, ...more, timeouts: { store: '10s' } } },
+    caches: { articles: { serializer, memory: false, ...more, timeouts: { store: '10s' } } },
   });
 }
 

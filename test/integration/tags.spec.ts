@@ -277,7 +277,7 @@ describe('Tags in Redis', () => {
 
   it('hold for the caches in memory as for those in Redis', async () => {
     const { service, cache } = await tier.start(Articles, {
-      caches: { lists: { shared: false } },
+      caches: { lists: { shared: false, memory: {} } },
     });
     await service.findInTwo(7);
     expect((await cache('lists').getEntry(7))?.tier).toBe('memory');

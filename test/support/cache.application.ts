@@ -6,7 +6,8 @@ import { CacheManager, ElastiCacheModule } from 'nestjs-elasticache';
 import type { Cache, CacheError, ElastiCacheModuleOptions } from 'nestjs-elasticache';
 import { type RedisServer, startRedis } from './redis.server.js';
 
-export const tiers = ['memory', 'redis'] as const;
+/** This process's memory alone, Redis alone, and Redis with copies in memory, as it is by default. */
+export const tiers = ['memory', 'redis', 'both'] as const;
 export type Tier = (typeof tiers)[number];
 
 /** What a running application shows of itself. */
@@ -70,7 +71,10 @@ export class CacheHarness {
       namespace: `spec${++namespaces}`,
       ...this.connection(),
       ...options,
-      defaults: options.defaults ?? { timeouts: PATIENT },
+      defaults: {
+        ...(this.tier === 'redis' && { memory: false as const }),
+        ...(options.defaults ?? { timeouts: PATIENT }),
+      },
     };
     const module = ElastiCacheModule.forRoot(settings);
     return this.startIn(module, service, { namespace: settings.namespace, providers });

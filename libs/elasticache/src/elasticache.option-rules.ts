@@ -171,8 +171,9 @@ export const cacheRules: readonly OptionRule[] = [
   {
     name: 'memory',
     type: 'false | MemoryTierOptions',
-    fallback: 'on, where there is no shared tier',
-    meaning: 'The in-process tier: in front of Redis where it is given, else the only one.',
+    fallback: 'on',
+    meaning:
+      'The in-process tier: copies in front of Redis, or the only one. `false`: Redis alone.',
     wrong: must(either(isOneOf(false), isObject), 'false or an object of memory options'),
     nested: memoryRules,
   },

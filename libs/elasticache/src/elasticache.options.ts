@@ -24,7 +24,7 @@ export interface CacheOptions {
   readonly cacheNull?: boolean | Duration;
   /** Schema version: a new one never reads entries of the old one; default 1. */
   readonly version?: string | number;
-  /** This process's memory: in front of Redis where it is given, the only tier where there is no connection or `shared` is false. */
+  /** This process's memory, in front of Redis or the only tier; default on. False: the cache lives in Redis alone. */
   readonly memory?: false | MemoryTierOptions;
   /** Whether the cache lives in Redis; default true where there is a connection. */
   readonly shared?: boolean;

@@ -156,7 +156,7 @@ export function cacheSettings(
     return { policy, tier: { kind: 'memory', memory: memorySettings(own, defaults) } };
   const { version, serializer, compression } = options;
   // Of a time to idle Redis has to see each read.
-  const isInFront = isObject(own.memory ?? defaults.memory) && policy.idleMs === undefined;
+  const isInFront = (own.memory ?? defaults.memory) !== false && policy.idleMs === undefined;
   return {
     policy,
     tier: {

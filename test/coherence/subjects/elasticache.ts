@@ -37,7 +37,8 @@ const create: CreateSubject = async (options, register) => {
       ttl: '1h',
       consistency: options.consistency,
       timeouts: { wait: WAIT },
-      ...(options.subject.endsWith('/memory') && { memory: {} }),
+      // Where memory is the only tier there is nothing else to switch off.
+      ...(redis && !options.subject.endsWith('/memory') && { memory: false as const }),
     },
     errorHandler: (_, { operation }) => void failures[operation === 'get' ? 'reads' : 'writes']++,
   });

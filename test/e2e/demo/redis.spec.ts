@@ -86,9 +86,14 @@ it('answers without Redis, and uses it again when it is back', async () => {
 
 /** Every key and value, whatever the type, as text. */
 async function everythingIn(server: RedisServer): Promise<string> {
+  const readers: Record<string, string[]> = {
+    string: ['GET'],
+    hash: ['HGETALL'],
+    stream: ['XRANGE', '-', '+'],
+  };
   const dumps = (await server.keys()).map(async (key) => {
-    const type = await server.command('TYPE', key);
-    return `${key} ${String(await server.command(type === 'hash' ? 'HGETALL' : 'GET', key))}`;
+    const [command, ...range] = readers[String(await server.command('TYPE', key))]!;
+    return `${key} ${String(await server.command(command!, key, ...range))}`;
   });
   return (await Promise.all(dumps)).join('\n');
 }

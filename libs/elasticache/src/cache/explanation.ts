@@ -5,9 +5,11 @@ import type { NamedCache } from './named.cache.js';
 /** What a lookup would find under the key, and what stands beside it. */
 export async function explain(cache: NamedCache, ask: Ask): Promise<CacheExplanation> {
   const { look, key, lease, versions } = await cache.store.inspect(ask);
-  const { entry } = look;
+  const copy = cache.copyOf(ask.text);
+  const entry = copy ?? look.entry;
   const parts = { ...cache.place, cache: cache.name, key: ask.text };
-  const common = { key, parts, tier: cache.kind, versions, lease };
+  const tier = copy === undefined ? cache.kind : 'memory';
+  const common = { key, parts, tier, versions, lease } as const;
   const freshness = entry === undefined ? 'dead' : cache.freshnessOf(entry, {});
   if (entry === undefined || freshness === 'dead') {
     const reason = entry === undefined ? look.miss! : 'expired';

@@ -116,6 +116,11 @@ export class NamedCache {
     return entry;
   }
 
+  /** The copy in memory of an entry of the shared tier, without counting a hit. */
+  copyOf(text: string): Entry | undefined {
+    return this.kind === 'shared' ? this.memory.get(text, this.clock.now()) : undefined;
+  }
+
   /** What is there for a call that takes expired entries as `freshness` says. Counts a hit or a miss. */
   async find(ask: Ask, options: FindOptions = {}): Promise<Finding> {
     const inMemory = options.freshness === undefined ? this.findInMemory(ask.text) : undefined;
@@ -151,12 +156,12 @@ export class NamedCache {
     if (missing.length === 0) return findings;
     const looks = await this.store.lookMany(missing);
     const arrived = this.clock.now();
-    const failures = new Set<Error>();
+    const failures = new Map<string, Error>(); // an outage is told once, however many keys it concerns
     for (const [m, look] of looks.entries()) {
-      if (look instanceof Error) failures.add(look);
+      if (look instanceof Error) failures.set(look.message, look);
       else findings[places[m]!] = this.judge(missing[m]!, look, options, arrived);
     }
-    for (const failure of failures) {
+    for (const failure of failures.values()) {
       this.recorder.failed(failure, { operation: 'get', method: options.method });
     }
     return findings;
