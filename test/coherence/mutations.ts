@@ -48,9 +48,9 @@ export const MUTATIONS: readonly Mutation[] = [
     edits: [
       {
         file: 'store/redis.store.js',
-        find: 'const stamped = this.stamps.of(lease, write.entry);',
+        find: 'const stamped = this.stamps.of(lease, write);',
         replace:
-          'const stamped = this.stamps.current(lease).then((versions) => this.stamps.of({ ...lease, versions }, write.entry));',
+          'const stamped = this.stamps.current(lease).then((versions) => this.stamps.of({ ...lease, versions }, write));',
       },
     ],
     consistency: 'default',
@@ -62,9 +62,9 @@ export const MUTATIONS: readonly Mutation[] = [
     edits: [
       {
         file: 'store/redis.writes.js',
-        find: 'await this.parts.stamps.of(lease, write.entry)',
+        find: 'await this.parts.stamps.of(lease, write)',
         replace:
-          'await this.parts.stamps.of({ ...lease, versions: await this.parts.stamps.current(lease) }, write.entry)',
+          'await this.parts.stamps.of({ ...lease, versions: await this.parts.stamps.current(lease) }, write)',
       },
     ],
     consistency: 'default',

@@ -15,7 +15,7 @@ const COLUMNS: readonly (readonly [string, (outcome: Outcome) => string])[] = [
   ['stale', ({ stale, history }) => share(stale.length, history.reads.length)],
   ['stale > 50 ms', ({ stale }) => `${stale.filter(({ lateMs }) => lateMs > 50).length}`],
   ['latest', ({ stale }) => (stale.length === 0 ? '–' : `${latestOf(stale).toFixed(0)} ms`)],
-  ['sticky: reads / values', ({ sticky }) => `${sticky.length} / ${valuesOf(sticky)}`],
+  ['sticky: reads / values', stickyOf],
   ['old, no ack: reads / values', ({ old }) => `${old.length} / ${valuesOf(old)}`],
   ['loads', ({ history }) => `${history.loads.length}`],
   ['errors read · write', ({ tally }) => `${tally.readErrors} · ${tally.writeErrors}`],
@@ -68,6 +68,13 @@ function ratesOf({ history, seconds }: Outcome): string {
 function endOf({ oldForGood, hung }: Outcome): string {
   if (hung.length > 0) return `${hung.length} hung`;
   return oldForGood.length === 0 ? 'none' : `${oldForGood.length} keys`;
+}
+
+/** Copies may be late for longer than that makes others' reads sticky. */
+function stickyOf({ configuration, sticky }: Outcome): string {
+  const bound = boundOf(configuration);
+  const beyond = sticky.filter(({ lateMs }) => lateMs > bound);
+  return `${beyond.length} / ${valuesOf(beyond)}`;
 }
 
 function share(count: number, of: number): string {

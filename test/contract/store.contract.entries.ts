@@ -16,7 +16,8 @@ export function entriesContract({ under, fresh, open }: Contract): void {
       expect(await store.look(ask('7'))).toMatchObject({ miss: 'absent' });
       const entry = entryOf([1, 2], { emissions: true, tags: ['a', 'é:b'] });
       const lease = await loadOf(store, ask('7', 'a', 'é:b'));
-      expect(await store.keep(lease, { text: '7', entry, lifeMs: 60_000 })).toBe(true);
+      const write = { text: '7', entry: { ...entry }, lifeMs: 60_000 };
+      expect(await store.keep(lease, write)).toBe(true);
       expect(shown((await store.look(ask('7', 'a', 'é:b'))).entry)).toEqual(entry);
       expect(shown((await store.look(ask('7'))).entry)).toEqual(entry);
       expect(await store.look(ask('8'))).toMatchObject({ miss: 'absent' });

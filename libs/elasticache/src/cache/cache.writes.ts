@@ -1,21 +1,25 @@
-import type { Entry } from '../entry/cache.entry.js';
+import type { Entry, Tier } from '../entry/cache.entry.js';
 import { CacheSerializationError } from '../errors/cache.errors.js';
 import type { Ask, CacheStore, Lease, StoreWrite } from '../store/cache.store.js';
 import type { CacheEvictions } from './cache.evictions.js';
 import type { CacheRecorder } from './cache.recorder.js';
 import type { EntryMaker, KeepOptions, Made } from './entry.maker.js';
 import type { Loaded } from './flight.js';
+import type { Inheritance } from './inheritance.js';
 
 export interface CacheWritesParts {
   readonly maker: EntryMaker;
   readonly store: CacheStore;
   readonly recorder: CacheRecorder;
   readonly evictions: CacheEvictions;
+  readonly tier: Tier;
 }
 
 /** A value that came of a load, and the lease it was loaded under. */
 export interface Keep extends Made {
   readonly lease: Lease;
+  /** The tags of what it was made of, and then its own. */
+  readonly inheritance: Inheritance;
 }
 
 interface Unstorable {
@@ -30,27 +34,38 @@ export class CacheWrites {
   /** Stores what came of a load. A failure, one of the application's functions included, is reported. */
   async keep(keep: Keep): Promise<void> {
     const { lease, options } = keep;
-    const { store, maker } = this.parts;
+    const { store } = this.parts;
+    let write: StoreWrite | undefined;
     try {
-      const write = maker.make(keep);
+      write = this.made(keep);
       if (write === undefined) await store.release(lease, true);
       else this.kept(write, await store.keep(lease, write));
     } catch (error) {
       this.failed(error, options, lease.text);
       await this.release(lease);
     }
+    this.bear(keep, write);
   }
 
   /** `keep` for many keys, in one round trip; what cannot be stored does not keep the others out. */
   async keepMany(keeps: readonly Keep[]): Promise<void> {
     const { store } = this.parts;
-    const made = keeps.flatMap((keep) => {
-      const write = this.tryMake(keep);
-      if (write === undefined) void store.release(keep.lease, true).catch(() => undefined);
-      return write === undefined ? [] : [[keep.lease, write] as const];
+    const writes = keeps.map((keep) => this.tryMake(keep, () => this.made(keep)));
+    const made = keeps.flatMap(({ lease }, i) => {
+      const write = writes[i];
+      if (write === undefined) void store.release(lease, true).catch(() => undefined);
+      return write === undefined ? [] : [[lease, write] as const];
     });
     const options = keeps[0]?.options ?? {};
-    if (made.length === 0) return;
+    if (made.length > 0) await this.keepMade(made, options);
+    for (const [i, keep] of keeps.entries()) this.bear(keep, writes[i]);
+  }
+
+  private async keepMade(
+    made: readonly (readonly [Lease, StoreWrite])[],
+    options: KeepOptions,
+  ): Promise<void> {
+    const { store } = this.parts;
     const unstorable: (readonly [Lease, CacheSerializationError])[] = [];
     try {
       const outcomes = await store.keepMany(made);
@@ -135,9 +150,24 @@ export class CacheWrites {
     this.parts.recorder.put(text, entry.expiresAt - entry.createdAt);
   }
 
-  private tryMake(made: Made): StoreWrite | undefined {
+  private made(keep: Keep): StoreWrite | undefined {
+    const { maker, tier } = this.parts;
+    const { inheritance, lease } = keep;
+    if (inheritance.isEmpty) return maker.make(keep);
+    const inherited = inheritance.in(tier);
+    if (inherited === 'unknown') this.parts.recorder.lostLease(lease.text);
+    return maker.make(keep, inherited);
+  }
+
+  /** What is made of the value bears the tags that it does, stored or not. */
+  private bear({ inheritance, lease }: Keep, write: StoreWrite | undefined): void {
+    const { tags } = write?.entry ?? lease;
+    if (tags?.length) inheritance.add(write?.entry ?? borneBy(lease), this.parts.tier);
+  }
+
+  private tryMake(made: Made, make = () => this.parts.maker.make(made)): StoreWrite | undefined {
     try {
-      return this.parts.maker.make(made);
+      return make();
     } catch (error) {
       this.failed(error, made.options, made.ask.text);
       return undefined;
@@ -152,4 +182,9 @@ export class CacheWrites {
   private failed(error: unknown, { method }: KeepOptions, key?: string): void {
     this.parts.recorder.failed(error, { operation: 'put', method, key });
   }
+}
+
+/** What a value bears that was not to be stored, as far as that was known before it was loaded. */
+function borneBy({ tags, versions }: Lease): Pick<Entry, 'tags' | 'borne'> {
+  return { tags, borne: versions && tags.map((tag, i) => [tag, versions.tokens[1 + i]!] as const) };
 }

@@ -6,6 +6,7 @@ import { type Duration, parseDuration } from '../time/duration.js';
 import { type Random, shortened } from '../time/jitter.js';
 import type { CachePolicy } from './cache.policy.js';
 import type { Loaded } from './flight.js';
+import type { Inherited } from './inheritance.js';
 import { mergedTags, tagsFault } from './tags.js';
 
 /** How one operation differs from what the cache does by itself. */
@@ -49,15 +50,17 @@ export class EntryMaker {
    *
    * @throws CacheError where a function of the application fails
    */
-  make({ ask, loaded, options }: Made): StoreWrite | undefined {
+  make({ ask, loaded, options }: Made, inherited?: Inherited | 'unknown'): StoreWrite | undefined {
     if (loaded.unshared || this.refuses(loaded.value) || this.isRuledOut(loaded, options)) {
       return undefined;
     }
+    if (inherited === 'unknown') return undefined;
     const { policy, clock, random } = this.parts;
     const { text } = ask;
     const ttlMs = shortened(this.lifetimeMs(text, loaded, options), policy.jitter, random);
     const createdAt = clock.now();
-    const tags = this.tagsOf({ ask, loaded, options });
+    const own = this.tagsOf({ ask, loaded, options });
+    const tags = inherited ? this.withInherited(own, inherited, options) : own;
     const { value, emissions } = loaded;
     const entry = {
       value,
@@ -66,7 +69,8 @@ export class EntryMaker {
       ...(emissions && { emissions }),
       ...(tags.length > 0 && { tags }),
     };
-    return { text, entry, lifeMs: ttlMs + staleWindowMs(options.freshness ?? policy.freshness) };
+    const lifeMs = ttlMs + staleWindowMs(options.freshness ?? policy.freshness);
+    return { text, entry, lifeMs, ...(inherited && { inherited }) };
   }
 
   private isRuledOut(loaded: Loaded, { unless, method = this.parts.where }: KeepOptions): boolean {
@@ -80,6 +84,18 @@ export class EntryMaker {
     const problem = tagsFault(late);
     if (problem === undefined) return mergedTags(ask.tags, late);
     throw new CacheError('CACHE_OPTION_VALUE', { where, option: 'tags', problem });
+  }
+
+  private withInherited(
+    own: readonly string[],
+    inherited: Inherited,
+    { method: where = this.parts.where }: KeepOptions,
+  ): readonly string[] {
+    const tags = mergedTags(own, [...inherited.keys()]);
+    const problem = tagsFault(tags);
+    if (problem === undefined) return tags;
+    const told = `${problem}, those of the entries it was made of included`;
+    throw new CacheError('CACHE_OPTION_VALUE', { where, option: 'tags', problem: told });
   }
 
   private lifetimeMs(text: string, loaded: Loaded, options: KeepOptions): number {

@@ -1,6 +1,7 @@
 import type { Entry } from '../entry/cache.entry.js';
 import type { Deadline } from '../resilience/deadline.js';
 import type { Lease } from '../store/cache.store.js';
+import { Inheritance } from './inheritance.js';
 
 /** What a load brought, before it is an entry. */
 export type Loaded = Pick<Entry, 'value' | 'emissions'> & {
@@ -35,6 +36,10 @@ export class Flight {
   lease: Lease | undefined;
   /** Its loader runs: it has room. */
   isBegun = false;
+  /** The tags of what its value is made of, once that is stored its own among them. */
+  readonly inheritance = new Inheritance();
+  /** It inherited tags, of which nobody knows before it ends: who joined has to see whether they stand. */
+  isNested = false;
   /** The flights that this one's loader is waiting for. */
   waitsFor: Set<Flight> | undefined;
   /** Told when the last joiner has left. */

@@ -1,6 +1,8 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 
+import type { Entry, Tier } from '../entry/cache.entry.js';
 import type { Flight } from './flight.js';
+import type { Inheritance } from './inheritance.js';
 
 /*
  * Which load the running code is part of.
@@ -54,13 +56,30 @@ export function outsideOfLoads<T>(work: () => T): T {
   return running > 0 ? context.exit(work) : work();
 }
 
-/** Waits for another's flight, as part of the load that is running. */
+/** The load that is running is made of this entry, too. */
+export function inherit(entry: Pick<Entry, 'tags' | 'borne'>, tier: Tier): void {
+  if (running > 0 && entry.tags?.length) context.getStore()?.inheritance.add(entry, tier);
+}
+
+/** The load that is running is made of what another has brought. */
+export function inheritFrom(inheritance: Inheritance): void {
+  if (running > 0 && !inheritance.isEmpty) context.getStore()?.inheritance.addAll(inheritance);
+}
+
+/** The load that is running is made of something with tags that is no entry. */
+export function spoil(): void {
+  if (running > 0) context.getStore()?.inheritance.spoil();
+}
+
+/** Waits for another's flight, as part of the load that is running, which is made of what it brings. */
 export async function waiting<T>(flight: Flight, landing: Promise<T>): Promise<T> {
   const outer = context.getStore();
   if (outer === undefined) return landing;
   (outer.waitsFor ??= new Set()).add(flight);
   try {
-    return await landing;
+    const landed = await landing;
+    if (landed !== undefined) inheritFrom(flight.inheritance);
+    return landed;
   } finally {
     outer.waitsFor.delete(flight);
   }

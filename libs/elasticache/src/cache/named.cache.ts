@@ -1,3 +1,4 @@
+import { inherit } from './load.context.js';
 import { CacheTransaction } from '../coherence/cache.transaction.js';
 import type { Entry, Tier } from '../entry/cache.entry.js';
 import { type Freshness, freshnessOf, type FreshnessPolicy } from '../entry/freshness.js';
@@ -105,7 +106,7 @@ export class NamedCache {
     this.maker = maker;
     this.evictions = new CacheEvictions({ policy, store, recorder, where });
     const { evictions } = this;
-    this.writes = new CacheWrites({ maker, store, recorder, evictions });
+    this.writes = new CacheWrites({ maker, store, recorder, evictions, tier: parts.tier });
   }
 
   /** The fresh entry in memory, without a turn of the event loop. Counts a hit, but no miss. */
@@ -235,6 +236,7 @@ export class NamedCache {
 
   /** The value of an entry found here, as a caller may have it. */
   handOut(entry: Entry): unknown {
+    inherit(entry, this.kind);
     return this.memory.handOut(entry);
   }
 

@@ -1,6 +1,6 @@
 import type { Deadline } from '../resilience/deadline.js';
 import { Flight, landed, type Loaded } from './flight.js';
-import { isWaitingForUs, loading, waiting } from './load.context.js';
+import { inheritFrom, isWaitingForUs, loading, waiting } from './load.context.js';
 
 /** How a caller of {@link QueuedLoads} takes part. */
 export interface QueuedLoad {
@@ -47,6 +47,7 @@ export class QueuedLoads {
       await this.turn(text, flight);
       if (isQueued) this.begin(text, flight);
       const loaded = await loading(flight, () => load(flight));
+      inheritFrom(flight.inheritance);
       flight.land(loaded);
       return loaded;
     } catch (error) {

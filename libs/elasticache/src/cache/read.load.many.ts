@@ -3,10 +3,10 @@ import { newToken } from '../store/token.js';
 import type { SingleFlight } from './cache.policy.js';
 import type { KeepOptions } from './entry.maker.js';
 import { closedFlight, Flight, type Loaded, type Seat } from './flight.js';
-import { waiting } from './load.context.js';
+import { inheritFrom, waiting } from './load.context.js';
 import type { Finding, NamedCache } from './named.cache.js';
-import { allOrNone, isJoinable } from './read.load.js';
-import { delivered, type Outcome, type Revive, type Target } from './read.target.js';
+import { allOrNone, bearsTags, isJoinable, isValid } from './read.load.js';
+import { delivered, handedOut, type Outcome, type Revive, type Target } from './read.target.js';
 
 /** A cache that a batch reads and fills, with the keys as they are asked of it. */
 export interface Part {
@@ -139,8 +139,13 @@ export async function awaitOthers(
 const NOT_THERE: Outcome = { value: undefined, own: false };
 
 async function joined(target: Target, { flight, seat }: Joined): Promise<Outcome | undefined> {
-  const loaded = await waiting(flight, target.cache.patiently(seat));
+  const { cache, ask, options } = target;
+  const loaded = await waiting(flight, cache.patiently(seat));
   if (loaded === undefined) return undefined;
+  if (flight.isNested) {
+    const finding = await cache.lookAgain(ask, options);
+    return isValid(finding) ? handedOut(target, finding) : undefined;
+  }
   if (loaded.absent) return NOT_THERE;
   return (await delivered(target, loaded)) ?? { ...loaded, own: false };
 }
@@ -153,9 +158,7 @@ async function awaited(target: Target, token: string, batch: Batch): Promise<Out
   for (;;) {
     if (holder !== '') await cache.waitingRoom.nextLook(ask.text, holder);
     const finding = await cache.lookAgain(ask, options);
-    if (finding.freshness === 'fresh' || finding.freshness === 'due') {
-      return delivered(target, { value: cache.handOut(finding.entry!) });
-    }
+    if (isValid(finding)) return handedOut(target, finding);
     if (finding.view === undefined || cache.clock.now() >= until) return undefined;
     const attempt = { flight: closedFlight(), token: newToken(), method: options.method };
     const claim = await cache.claim(ask, finding.view, attempt);
@@ -202,12 +205,21 @@ export async function loadMissing(
     leases = await leasesOf(batch, missing, shares);
     const first = asks[missing[0]!]!.text;
     const loaded = await cache.loads.run(first, () => load(missing), whole);
+    for (const flight of flights) {
+      flight.inheritance.addAll(whole.inheritance);
+      flight.isNested = !flight.inheritance.isEmpty;
+    }
     await Promise.all(
       batch.parts.map((part, c) => {
         const keeps = missing.flatMap((i, m) => {
           const [value, lease] = [loaded.get(i), leaseOf(c, m)];
+          const { ask, options } = targetOf(batch, part, i);
+          if (lease === undefined && bearsTags(ask, options)) flights[m]!.inheritance.spoil();
           if (lease === undefined) return [];
-          if (value !== undefined) return [{ ...targetOf(batch, part, i), lease, loaded: value }];
+          const { inheritance } = flights[m]!;
+          if (value !== undefined) {
+            return [{ ...targetOf(batch, part, i), lease, loaded: value, inheritance }];
+          }
           void part.cache.writes.release(lease, true);
           return [];
         });
@@ -216,6 +228,7 @@ export async function loadMissing(
     );
     for (const [m, i] of missing.entries()) {
       const value = loaded.get(i);
+      inheritFrom(flights[m]!.inheritance);
       flights[m]!.land(value ?? ABSENT);
       if (value !== undefined) results[i] = { ...value, own: true };
     }

@@ -1,9 +1,10 @@
 import { CacheTransaction } from '../coherence/cache.transaction.js';
-import type { Claim, Lease, View } from '../store/cache.store.js';
+import type { Ask, Claim, Lease, View } from '../store/cache.store.js';
 import { newToken } from '../store/token.js';
 import type { SingleFlight } from './cache.policy.js';
+import type { KeepOptions } from './entry.maker.js';
 import { Flight, type Loaded } from './flight.js';
-import { isWaitingForUs, waiting } from './load.context.js';
+import { inheritFrom, isWaitingForUs, spoil, waiting } from './load.context.js';
 import type { Finding, NamedCache } from './named.cache.js';
 import { delivered, handedOut, type Loader, type Outcome, type Target } from './read.target.js';
 
@@ -97,8 +98,13 @@ export function isJoinable(
   return flight.isBegun || !cache.loads.isInside;
 }
 
+/** Whether what a call looked for again is there by now. */
+export function isValid({ freshness }: Finding): boolean {
+  return freshness === 'fresh' || freshness === 'due';
+}
+
 async function freshOutcome(target: Target, finding: Finding): Promise<Outcome | undefined> {
-  if (finding.freshness !== 'fresh' && finding.freshness !== 'due') return undefined;
+  if (!isValid(finding)) return undefined;
   const outcome = await handedOut(target, finding);
   if (outcome !== undefined) target.cache.recorder.coalesced(target.ask.text);
   return outcome;
@@ -110,10 +116,11 @@ async function joined(
   flight: Flight,
   loader: Loader,
 ): Promise<Outcome | undefined> {
-  const { cache, ask } = target;
+  const { cache, ask, options } = target;
   const seat = flight.join((value) => cache.copyForJoiner(value));
   loader.onJoin?.(seat.leave);
   const loaded = await waiting(flight, cache.patiently(seat));
+  if (loaded && flight.isNested) return freshOutcome(target, await cache.lookAgain(ask, options));
   const outcome = loaded && !loaded.absent ? await delivered(target, loaded) : undefined;
   if (outcome !== undefined) cache.recorder.coalesced(ask.text);
   return outcome;
@@ -165,7 +172,9 @@ export async function loadAndKeep(
   const { cache, ask } = targets[0]!;
   try {
     const loaded = await cache.loads.run(ask.text, () => loader.load(flight, cache), flight);
-    await keepAll(targets, leases, loaded);
+    flight.isNested = !flight.inheritance.isEmpty;
+    await keepAll(targets, leases, { flight, loaded });
+    inheritFrom(flight.inheritance);
     flight.land(loaded);
     return loaded;
   } catch (error) {
@@ -181,10 +190,12 @@ export async function loadAndKeep(
 function keepAll(
   targets: readonly Target[],
   leases: readonly (Lease | undefined)[],
-  loaded: Loaded,
+  { flight, loaded }: { flight: Flight; loaded: Loaded },
 ): Promise<void> | undefined {
   const keep = ({ cache, ask, options }: Target, lease: Lease | undefined) =>
-    lease && cache.writes.keep({ ask, options, lease, loaded });
+    lease === undefined
+      ? void (bearsTags(ask, options) && flight.inheritance.spoil())
+      : cache.writes.keep({ ask, options, lease, loaded, inheritance: flight.inheritance });
   if (targets.length === 1) return keep(targets[0]!, leases[0]);
   const keeps = targets.map(async (target, i) => keep(target, leases[i]));
   return Promise.allSettled(keeps).then((outcomes) => {
@@ -192,10 +203,16 @@ function keepAll(
   });
 }
 
+/** Whether a value that is not stored should have borne tags. */
+export function bearsTags({ tags }: Ask, { lateTags }: KeepOptions): boolean {
+  return tags.length > 0 || lateTags !== undefined;
+}
+
 /** Nothing may be stored; the load may still be shared with those who began to wait before it began. */
 export async function loadUnstored(target: Target, loader: Loader): Promise<Outcome> {
-  const { cache, ask } = target;
+  const { cache, ask, options } = target;
   const load = (flight?: Flight) => cache.loads.run(ask.text, () => loader.load(flight, cache));
+  if (bearsTags(ask, options)) spoil();
   // A unit of work and those beside it see different truths; code that has room does not wait for what has none.
   const isAlone =
     loader.sharing === false || cache.loads.isInside || CacheTransaction.current() !== undefined;

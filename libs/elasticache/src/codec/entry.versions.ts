@@ -1,8 +1,10 @@
+import type { BorneTags } from '../entry/cache.entry.js';
+
 /** The versions an entry bears: those that stood before its value was made. */
 export interface EntryVersions {
   /** The cache's, a token. */
   readonly cache: string;
-  readonly tags: readonly (readonly [tag: string, version: string])[];
+  readonly tags: BorneTags;
 }
 
 /** A token's length: 96 random bits in base64url. */

@@ -1,6 +1,9 @@
 /** Which tier an entry was found in. */
 export type Tier = 'memory' | 'shared';
 
+/** Tags, each with the version that an entry bears of it. */
+export type BorneTags = readonly (readonly [tag: string, version: string])[];
+
 /** What a tier keeps of one key. */
 export interface Entry {
   readonly value: unknown;
@@ -12,6 +15,8 @@ export interface Entry {
   readonly emissions?: boolean;
   /** Evicting one of them evicts the entry. */
   readonly tags?: readonly string[];
+  /** Each tag with the version that the entry bears of it, in Redis; known once it was read or stored there. */
+  borne?: BorneTags | undefined;
 }
 
 /**

@@ -82,6 +82,7 @@ class Slot implements Entry {
   goodUntil = 0;
   diesAt = 0;
   readonly tags: readonly string[];
+  readonly borne: Entry['borne'];
   /** Evictions of tags up to this count were before its value was made. */
   readonly count: number;
   readonly createdAt: number;
@@ -93,6 +94,7 @@ class Slot implements Entry {
     this.value = value;
     this.byReference = byReference;
     this.tags = entry.tags ?? NO_TAGS;
+    this.borne = entry.borne;
     this.count = count;
     this.createdAt = entry.createdAt;
     this.expiresAt = entry.expiresAt;

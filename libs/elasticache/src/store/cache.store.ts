@@ -86,6 +86,8 @@ export interface StoreWrite {
   readonly entry: Entry;
   /** How long it is kept from now, in milliseconds: its life, and the time it may serve stale. */
   readonly lifeMs: number;
+  /** Tags that it bears under these versions, whatever they are now. */
+  readonly inherited?: ReadonlyMap<string, string | undefined>;
 }
 
 /** What of a write may be stored for: a value whose key was not known when it was made. */

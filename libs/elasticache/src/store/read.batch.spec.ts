@@ -3,6 +3,7 @@ import { Redis } from 'ioredis';
 import { gate } from '../../../../test/support/gate.js';
 import { type RedisServer, startRedis } from '../../../../test/support/redis.server.js';
 import type { RedisClient } from '../connection/redis.client.js';
+import { systemClock } from '../time/clock.js';
 import { type Bytes, ReadBatch } from './read.batch.js';
 
 describe('Reads of one turn of the event loop', () => {
@@ -20,7 +21,7 @@ describe('Reads of one turn of the event loop', () => {
 
   type Send = (client: RedisClient) => Promise<any>;
   const reads = (run = (send: Send) => send(client), isCluster = false) =>
-    new ReadBatch({ isCluster, run });
+    new ReadBatch({ isCluster, run }, systemClock);
   const calls = async (command: string) => {
     const stats = String(await server.command('INFO', 'commandstats'));
     return Number(new RegExp(`cmdstat_${command}:calls=(\\d+)`).exec(stats)?.[1] ?? 0);
@@ -210,6 +211,7 @@ describe('Reads of one turn of the event loop', () => {
     const told: string[] = [];
     const batch = new ReadBatch(
       { isCluster: false, run: (send) => (told.push('sent'), send(client)) },
+      systemClock,
       () => told.push('told'),
     );
     const [first, second] = [batch.get('a', [], shown), batch.get('b', [], shown)];

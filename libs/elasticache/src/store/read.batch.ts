@@ -1,4 +1,5 @@
 import type { RedisClient } from '../connection/redis.client.js';
+import type { Clock } from '../time/clock.js';
 import { bySlot, chunks } from './slots.js';
 
 export type Bytes = Buffer | null;
@@ -59,6 +60,7 @@ export class ReadBatch {
 
   constructor(
     private readonly exchange: Exchange,
+    private readonly clock: Clock,
     /** Told that what was asked for is about to be sent. */
     private readonly onSend: () => void = () => undefined,
   ) {}
@@ -102,9 +104,9 @@ export class ReadBatch {
         const made: (T | Promise<T>)[] = [];
         try {
           const { found, versionsOf } = await part;
-          until ??= performance.now() + MOST_MS_AT_ONCE;
+          until ??= this.clock.now() + MOST_MS_AT_ONCE;
           for (let i = from; i < to; i++) {
-            if (performance.now() > until) {
+            if (this.clock.now() > until) {
               await all;
               until = Number.POSITIVE_INFINITY;
             }

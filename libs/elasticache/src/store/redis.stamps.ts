@@ -3,7 +3,7 @@ import type { Entry } from '../entry/cache.entry.js';
 import type { KeyLayout, TagLayout } from '../key/key.layout.js';
 import type { CacheSerializationError } from '../errors/cache.errors.js';
 import type { MissReason } from '../events/cache.events.js';
-import type { Ask, Lease, Look, Versions, View } from './cache.store.js';
+import type { Ask, Lease, Look, StoreWrite, Versions, View } from './cache.store.js';
 import { SEEN_BYTES } from './lua.scripts.js';
 import type { Bytes, ReadBatch } from './read.batch.js';
 import { type RedisVersions, tokenOf } from './redis.versions.js';
@@ -23,7 +23,7 @@ export class RedisLook implements Look, View {
     readonly ask: Ask,
     /** What stands under the key; null, too, where it was removed because it could not be read. */
     public bytes: Bytes,
-    readonly found: readonly Bytes[],
+    readonly versionBytes: readonly Bytes[],
   ) {}
 
   get view(): View {
@@ -31,12 +31,18 @@ export class RedisLook implements Look, View {
   }
 
   get versions(): Versions | undefined {
-    return this.made ?? versionsOf(this.found.map(tokenOf));
+    return this.made ?? versionsOf(this.versionBytes.map(tokenOf));
   }
 
   /** What a claim compares: an entry stored since has other times, or another version. */
   get seen(): Buffer | '' {
     return this.bytes?.subarray(0, SEEN_BYTES) ?? '';
+  }
+
+  found(entry: Entry, borne: Entry['borne']): this {
+    if (borne !== undefined) entry.borne = borne;
+    this.entry = entry;
+    return this;
   }
 
   missed(reason: MissReason): this {
@@ -97,13 +103,16 @@ export class RedisStamps {
    */
   of(
     { versions, tags }: Lease,
-    entry: Entry,
+    { entry, inherited }: Pick<StoreWrite, 'entry' | 'inherited'>,
   ): EntryVersions | undefined | Promise<EntryVersions | undefined> {
     if (versions === undefined) return undefined;
     if (entry.tags === undefined) return { cache: versions.tokens[0]!, tags: [] };
     const [cache, ...tokens] = versions.tokens as [string, ...string[]];
     const known = tags.map((tag, i) => [tag, tokens[i]!] as const);
-    const late = entry.tags.filter((tag) => !tags.includes(tag));
+    for (const [tag, version] of inherited ?? []) {
+      if (!tags.includes(tag)) known.push([tag, version!]);
+    }
+    const late = entry.tags.filter((tag) => !tags.includes(tag) && !inherited?.has(tag));
     if (late.length === 0) return { cache, tags: known };
     const epoch = tokens[tags.length];
     if (epoch === undefined) return undefined;

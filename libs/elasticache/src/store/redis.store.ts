@@ -6,6 +6,7 @@ import {
   tagsOf,
 } from '../codec/entry.codec.js';
 import type { EntryVersions } from '../codec/entry.versions.js';
+import type { Entry } from '../entry/cache.entry.js';
 import { type CacheError, CacheSerializationError } from '../errors/cache.errors.js';
 import type { Glob } from '../key/glob.js';
 import type {
@@ -35,7 +36,7 @@ import { RedisVersions, tokenOf } from './redis.versions.js';
 import { RedisWrites, sum } from './redis.writes.js';
 import { ScriptRunner } from './script.runner.js';
 
-const NO_TAGS: readonly string[] = [];
+const UNTAGGED = { tags: [], borne: undefined };
 
 /** Times a put is tried again because something else was there, before it gives way. */
 const MOST_ATTEMPTS = 10;
@@ -58,7 +59,7 @@ export class RedisStore implements CacheStore {
     this.where = `cache '${parts.cache}'`;
     const unsent: NonNullable<CacheStore['unsent']> = { note: undefined };
     if (parts.idleMs === undefined) this.unsent = unsent;
-    this.reads = new ReadBatch(exchange, () => {
+    this.reads = new ReadBatch(exchange, clock, () => {
       unsent.note = undefined;
     });
     this.scripts = new ScriptRunner(exchange);
@@ -95,7 +96,7 @@ export class RedisStore implements CacheStore {
     const seen = view as RedisLook;
     const { versions } = seen;
     if (versions !== undefined) return this.sendClaim(ask, { seen, versions }, options);
-    return this.stamps.current(ask, seen.found).then((made) => {
+    return this.stamps.current(ask, seen.versionBytes).then((made) => {
       seen.made = made;
       return made === undefined
         ? { kind: 'barred' }
@@ -105,7 +106,7 @@ export class RedisStore implements CacheStore {
 
   keep(lease: Lease, write: StoreWrite): Promise<boolean> {
     void lease.renewal?.end();
-    const stamped = this.stamps.of(lease, write.entry);
+    const stamped = this.stamps.of(lease, write);
     return stamped instanceof Promise
       ? stamped.then((versions) => this.keepUnder(versions, lease, write))
       : this.keepUnder(stamped, lease, write);
@@ -156,9 +157,9 @@ export class RedisStore implements CacheStore {
       const { entry } = look;
       if (entry !== undefined && entry.expiresAt > this.parts.clock.now()) return look;
       const view = look.view as RedisLook;
-      const versions = view.versions ?? (await this.stamps.current(ask, view.found));
+      const versions = view.versions ?? (await this.stamps.current(ask, view.versionBytes));
       if (versions === undefined) return undefined;
-      const stamped = await this.stamps.of(bare(write.text, ask.tags, versions), write.entry);
+      const stamped = await this.stamps.of(bare(write.text, ask.tags, versions), write);
       if (stamped === undefined) continue; // a tag was evicted meanwhile
       const [bytes, lifeMs] = await sealed(this.parts, write, stamped);
       this.stamps.extend(stamped, lifeMs);
@@ -218,10 +219,11 @@ export class RedisStore implements CacheStore {
       const envelope = this.parts.codec.open(bytes, this.where);
       const isCleared = !bearsVersion(envelope, versions[0]!);
       if (isUntagged(envelope)) {
-        return isCleared ? look.missed('cleared') : this.read(look, envelope, NO_TAGS);
+        return isCleared ? look.missed('cleared') : this.read(look, envelope, UNTAGGED);
       }
       if (!isCleared && bearsTags(envelope, ask.tags, versions.slice(1))) {
-        return this.read(look, envelope, ask.tags);
+        const borne = ask.tags.map((tag, i) => [tag, tokenOf(versions[1 + i]!)!] as const);
+        return this.read(look, envelope, { tags: ask.tags, borne });
       }
       return this.judgeTags(look, envelope, isCleared);
     } catch (error) {
@@ -243,15 +245,15 @@ export class RedisStore implements CacheStore {
     const tags = borne.map(([tag]) => tag);
     look.tags = tags;
     if (isCleared) return look.missed('cleared');
-    const { ask, found } = look;
-    const current = new Map(ask.tags.map((tag, i) => [tag, found[1 + i]!] as const));
+    const { ask, versionBytes } = look;
+    const current = new Map(ask.tags.map((tag, i) => [tag, versionBytes[1 + i]!] as const));
     const unknown = tags.filter((tag) => !current.has(tag));
     const others = await this.reads.versions(this.stamps.keysOfTags(unknown));
     for (const [i, tag] of unknown.entries()) current.set(tag, others[i]!);
     const gone = borne.find(([tag, version]) => tokenOf(current.get(tag)!) !== version);
     if (gone !== undefined) return look.missed(`tag ${gone[0]}`);
     try {
-      return await this.read(look, envelope, tags);
+      return await this.read(look, envelope, { tags, borne });
     } catch (error) {
       return this.undecodable(look, error);
     }
@@ -260,20 +262,14 @@ export class RedisStore implements CacheStore {
   private read(
     look: RedisLook,
     envelope: Envelope,
-    tags: readonly string[],
+    { tags, borne }: { readonly tags: readonly string[]; readonly borne: Entry['borne'] },
   ): RedisLook | Promise<RedisLook> {
     const entry = this.parts.codec.decode(envelope, tags, this.where);
-    if (entry instanceof Promise) {
-      return entry.then(
-        (decoded) => {
-          look.entry = decoded;
-          return look;
-        },
-        (error: unknown) => this.undecodable(look, error),
-      );
-    }
-    look.entry = entry;
-    return look;
+    if (!(entry instanceof Promise)) return look.found(entry, borne);
+    return entry.then(
+      (decoded) => look.found(decoded, borne),
+      (error: unknown) => this.undecodable(look, error),
+    );
   }
 
   /** Removes what cannot be read. If that fails, the next look tries again. */
@@ -309,6 +305,7 @@ export class RedisStore implements CacheStore {
     write: StoreWrite,
   ): Promise<boolean> {
     if (versions === undefined) return this.release(lease, false).then(() => false);
+    if (versions.tags.length > 0) write.entry.borne = versions.tags;
     let made: Sealed | Promise<Sealed>;
     try {
       made = sealed(this.parts, write, versions);
@@ -350,7 +347,7 @@ export class RedisStore implements CacheStore {
 
   private async putUnder(write: StoreWrite, versions: Versions): Promise<boolean> {
     const tags = write.entry.tags ?? [];
-    const stamped = (await this.stamps.of(bare(write.text, tags, versions), write.entry))!;
+    const stamped = (await this.stamps.of(bare(write.text, tags, versions), write))!;
     const [bytes, lifeMs] = await sealed(this.parts, write, stamped);
     this.stamps.extend(stamped, lifeMs);
     const item = { keys: this.keysOf(write.text), arguments: [bytes, lifeMs] };

@@ -84,7 +84,7 @@ export class RedisWrites {
   }
 
   private async sealed(lease: Lease, write: StoreWrite | undefined) {
-    const versions = write && (await this.parts.stamps.of(lease, write.entry));
+    const versions = write && (await this.parts.stamps.of(lease, write));
     if (write === undefined || versions === undefined) return undefined;
     this.parts.stamps.extend(versions, write.lifeMs);
     return sealed(this.parts, write, versions);
