@@ -19,7 +19,7 @@ const PAGES = {
 
 const HEAD = `# Options
 
-<!-- Written by scripts/docs.mjs from libs/elasticache/src/elasticache.option-rules.ts: change it there. -->
+<!-- Written by scripts/docs.mjs from libs/elasticache/src/elasticache.option-rules.ts and elasticache.cache-rules.ts: change it there. -->
 
 Options are checked when the application starts. Every fault is reported at once, in one
 \`CacheConfigurationError\`, each with its path (\`caches.articles.ttl\`); an option that does not exist is a

@@ -4,7 +4,8 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { runInThisContext } from 'node:vm';
 import { describe, expect, it } from '@jest/globals';
-import { cacheRules, moduleRules } from '../../libs/elasticache/src/elasticache.option-rules.js';
+import { cacheRules } from '../../libs/elasticache/src/elasticache.cache-rules.js';
+import { moduleRules } from '../../libs/elasticache/src/elasticache.option-rules.js';
 import {
   cacheDefaults,
   DEFAULT_NAMESPACE,

@@ -32,6 +32,8 @@ export interface CacheOptions {
   readonly serializer?: SerializerName | Serializer;
   /** Compression of stored values; default false. */
   readonly compression?: false | CompressionOptions;
+  /** Whether the single reads of one turn of the event loop travel to Redis as one command; default true. */
+  readonly batching?: boolean;
   /** Tags that every entry of this cache bears: evicting one of them empties it. */
   readonly tags?: readonly string[];
   /**

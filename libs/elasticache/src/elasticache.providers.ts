@@ -273,6 +273,7 @@ export class ElastiCacheCore {
       keeper,
       clock,
       idleMs: policy.idleMs,
+      batching: tier.batching,
     });
   }
 

@@ -1,6 +1,7 @@
 import type { CachePolicy } from './cache/cache.policy.js';
 import type { EntryCodecOptions } from './codec/entry.codec.js';
-import { cacheRules, moduleRules } from './elasticache.option-rules.js';
+import { cacheRules } from './elasticache.cache-rules.js';
+import { moduleRules } from './elasticache.option-rules.js';
 import type {
   CacheOptions,
   CacheTimeouts,
@@ -36,6 +37,8 @@ interface Shared {
   readonly version: string | number;
   readonly codec: EntryCodecOptions;
   readonly storeTimeoutMs: number;
+  /** Whether the single reads of one turn of the event loop travel together. */
+  readonly batching: boolean;
   /** Of the copies in front of it, where there are any. */
   readonly memory: MemorySettings | undefined;
 }
@@ -48,6 +51,7 @@ export const cacheDefaults = {
   version: 1,
   serializer: 'msgpack',
   compression: false,
+  batching: true,
   consistency: 'default',
   onEvictFailure: 'journal',
   memory: { maxEntries: 10_000, eviction: 'lru', isolation: 'clone', maxStaleness: '1s' },
@@ -154,7 +158,7 @@ export function cacheSettings(
   };
   if (!isInRedis)
     return { policy, tier: { kind: 'memory', memory: memorySettings(own, defaults) } };
-  const { version, serializer, compression } = options;
+  const { version, serializer, compression, batching } = options;
   // Of a time to idle Redis has to see each read.
   const isInFront = (own.memory ?? defaults.memory) !== false && policy.idleMs === undefined;
   return {
@@ -163,6 +167,7 @@ export function cacheSettings(
       kind: 'shared',
       version,
       codec: { serializer, compression },
+      batching,
       storeTimeoutMs: parseDuration(timeoutOf('store', own, defaults))!,
       memory: isInFront ? memorySettings(own, defaults) : undefined,
     },

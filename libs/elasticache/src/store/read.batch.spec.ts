@@ -21,7 +21,7 @@ describe('Reads of one turn of the event loop', () => {
 
   type Send = (client: RedisClient) => Promise<any>;
   const reads = (run = (send: Send) => send(client), isCluster = false) =>
-    new ReadBatch({ isCluster, run }, systemClock);
+    new ReadBatch({ exchange: { isCluster, run }, clock: systemClock });
   const calls = async (command: string) => {
     const stats = String(await server.command('INFO', 'commandstats'));
     return Number(new RegExp(`cmdstat_${command}:calls=(\\d+)`).exec(stats)?.[1] ?? 0);
@@ -207,13 +207,27 @@ describe('Reads of one turn of the event loop', () => {
     expect(mgets).toBe(16);
   });
 
+  it('are a command each, sent at once, where they are not gathered', async () => {
+    let sent = 0;
+    const run = (send: Send) => (sent++, send(client));
+    const exchange = { isCluster: false, run };
+    const batch = new ReadBatch({ exchange, clock: systemClock, gathers: false });
+    const reading = Promise.all([batch.get('a', ['v'], shown), batch.get('b', ['v'], shown)]);
+    expect(sent).toBe(2);
+    expect(await reading).toEqual([
+      [undefined, undefined],
+      [undefined, undefined],
+    ]);
+  });
+
   it('are told of just before they are sent', async () => {
     const told: string[] = [];
-    const batch = new ReadBatch(
-      { isCluster: false, run: (send) => (told.push('sent'), send(client)) },
-      systemClock,
-      () => told.push('told'),
-    );
+    const run = (send: Send) => (told.push('sent'), send(client));
+    const batch = new ReadBatch({
+      exchange: { isCluster: false, run },
+      clock: systemClock,
+      onSend: () => told.push('told'),
+    });
     const [first, second] = [batch.get('a', [], shown), batch.get('b', [], shown)];
     expect(told).toEqual([]);
     await Promise.all([first, second]);

@@ -24,6 +24,15 @@ interface Exchange {
   run<T>(send: (client: RedisClient) => Promise<T>): Promise<T>;
 }
 
+interface ReadBatchParts {
+  readonly exchange: Exchange;
+  readonly clock: Clock;
+  /** False: every read is sent at once, in a command of its own. */
+  readonly gathers?: boolean;
+  /** Told that what was asked for is about to be sent. */
+  readonly onSend?: () => void;
+}
+
 interface Pending {
   readonly key: string | undefined;
   readonly versions: readonly string[];
@@ -58,12 +67,7 @@ export class ReadBatch {
   /** Calls of {@link getMany} that are not answered. */
   private many = 0;
 
-  constructor(
-    private readonly exchange: Exchange,
-    private readonly clock: Clock,
-    /** Told that what was asked for is about to be sent. */
-    private readonly onSend: () => void = () => undefined,
-  ) {}
+  constructor(private readonly parts: ReadBatchParts) {}
 
   /** What is made of what stands under a key and under its version keys; an array of keys given again is looked at once a turn. */
   get<T>(key: string | undefined, versions: readonly string[], make: Make<T>): Promise<T> {
@@ -88,7 +92,7 @@ export class ReadBatch {
     versions: readonly (readonly string[])[],
     make: MakeMany<T>,
   ): Promise<T[]> {
-    if (this.exchange.isCluster) return this.getEach(keys, versions, make);
+    if (this.parts.exchange.isCluster) return this.getEach(keys, versions, make);
     const isAlone = this.many === 0;
     const most = isAlone ? MOST_READS : MOST_BESIDE_OTHERS;
     let until = isAlone ? undefined : Number.NEGATIVE_INFINITY;
@@ -104,9 +108,9 @@ export class ReadBatch {
         const made: (T | Promise<T>)[] = [];
         try {
           const { found, versionsOf } = await part;
-          until ??= this.clock.now() + MOST_MS_AT_ONCE;
+          until ??= this.parts.clock.now() + MOST_MS_AT_ONCE;
           for (let i = from; i < to; i++) {
-            if (this.clock.now() > until) {
+            if (this.parts.clock.now() > until) {
               await all;
               until = Number.POSITIVE_INFINITY;
             }
@@ -131,14 +135,17 @@ export class ReadBatch {
   }
 
   private add(read: Pending): void {
-    if (this.pending.push(read) === 1) process.nextTick(() => this.send());
+    const { gathers = true } = this.parts;
+    if (this.pending.push(read) > 1) return;
+    if (gathers) process.nextTick(() => this.send());
+    else this.send();
   }
 
   private send(): void {
     const reads = this.pending;
     this.pending = [];
-    this.onSend();
-    if (this.exchange.isCluster) return this.sendApart(reads);
+    this.parts.onSend?.();
+    if (this.parts.exchange.isCluster) return this.sendApart(reads);
     for (const part of chunks(reads, MOST_READS)) this.sendTogether(part);
   }
 
@@ -226,7 +233,7 @@ export class ReadBatch {
   }
 
   private fetch(keys: string[]): Promise<Bytes[]> {
-    return this.exchange.run((client) =>
+    return this.parts.exchange.run((client) =>
       keys.length > 1 ? client.mgetBuffer(keys) : client.getBuffer(keys[0]!).then((one) => [one]),
     );
   }

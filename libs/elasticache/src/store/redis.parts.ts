@@ -17,6 +17,8 @@ export interface RedisStoreParts {
   readonly clock: Clock;
   /** Time to idle: each read renews the key's life on the server to this many milliseconds. */
   readonly idleMs: number | undefined;
+  /** Whether the single reads of one turn of the event loop travel together; default true. */
+  readonly batching?: boolean;
 }
 
 /** The key of an entry, and of its lease. */

@@ -43,7 +43,7 @@ const MOST_ATTEMPTS = 10;
 
 /** The entries, leases and versions of one cache on Redis or Valkey: one node, or a cluster. Every key has a lifetime. */
 export class RedisStore implements CacheStore {
-  /** Not where reads renew the life of an entry: these are sent at once. */
+  /** Not where reads renew the life of an entry, nor without batching: these are sent at once. */
   readonly unsent?: { note: { readonly text: string } | undefined };
   private readonly where: string;
   private readonly reads: ReadBatch;
@@ -55,13 +55,12 @@ export class RedisStore implements CacheStore {
   private readonly lastSeen = new Map<string, Versions>();
 
   constructor(private readonly parts: RedisStoreParts) {
-    const { exchange, layout, tags, clock } = parts;
+    const { exchange, layout, tags, clock, idleMs, batching = true } = parts;
     this.where = `cache '${parts.cache}'`;
     const unsent: NonNullable<CacheStore['unsent']> = { note: undefined };
-    if (parts.idleMs === undefined) this.unsent = unsent;
-    this.reads = new ReadBatch(exchange, clock, () => {
-      unsent.note = undefined;
-    });
+    if (idleMs === undefined && batching) this.unsent = unsent;
+    const onSend = () => (unsent.note = undefined);
+    this.reads = new ReadBatch({ exchange, clock, onSend, gathers: batching });
     this.scripts = new ScriptRunner(exchange);
     this.versions = new RedisVersions(this.scripts, clock);
     const { reads, scripts, versions } = this;
