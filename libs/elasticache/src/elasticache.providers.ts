@@ -186,6 +186,7 @@ export class ElastiCacheCore {
       memory,
       store,
       tier: tier.kind,
+      realm: this,
       place: {
         namespace,
         version: tier.kind === 'shared' ? `${tier.version}` : '1',
@@ -386,7 +387,7 @@ function logBusState(problem: unknown): void {
   if (problem === undefined) logger.log('Invalidations of other processes arrive again.');
   else
     logger.warn(
-      `Invalidations of other processes cannot be read: ${plainReason(problem)}. Reading from Redis what memory could not vouch for, and trying again.`,
+      `Invalidations of other processes cannot be read: ${plainReason(problem).replace(/\.$/, '')}. Reading from Redis what memory could not vouch for, and trying again.`,
     );
 }
 

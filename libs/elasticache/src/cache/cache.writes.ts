@@ -1,18 +1,18 @@
-import type { Entry, Tier } from '../entry/cache.entry.js';
+import type { Entry } from '../entry/cache.entry.js';
 import { CacheSerializationError } from '../errors/cache.errors.js';
 import type { Ask, CacheStore, Lease, StoreWrite } from '../store/cache.store.js';
 import type { CacheEvictions } from './cache.evictions.js';
 import type { CacheRecorder } from './cache.recorder.js';
 import type { EntryMaker, KeepOptions, Made } from './entry.maker.js';
 import type { Loaded } from './flight.js';
-import type { Inheritance } from './inheritance.js';
+import { type Inheritance, seenTags, type TagSource } from './inheritance.js';
 
 export interface CacheWritesParts {
   readonly maker: EntryMaker;
   readonly store: CacheStore;
   readonly recorder: CacheRecorder;
   readonly evictions: CacheEvictions;
-  readonly tier: Tier;
+  readonly source: TagSource;
 }
 
 /** A value that came of a load, and the lease it was loaded under. */
@@ -151,18 +151,21 @@ export class CacheWrites {
   }
 
   private made(keep: Keep): StoreWrite | undefined {
-    const { maker, tier } = this.parts;
+    const { maker, recorder, source } = this.parts;
     const { inheritance, lease } = keep;
     if (inheritance.isEmpty) return maker.make(keep);
-    const inherited = inheritance.in(tier);
-    if (inherited === 'unknown') this.parts.recorder.lostLease(lease.text);
-    return maker.make(keep, inherited);
+    const inherited = inheritance.in(source);
+    if (inherited !== 'unknown') return maker.make(keep, inherited);
+    recorder.lostLease(lease.text);
+    return undefined;
   }
 
   /** What is made of the value bears the tags that it does, stored or not. */
-  private bear({ inheritance, lease }: Keep, write: StoreWrite | undefined): void {
-    const { tags } = write?.entry ?? lease;
-    if (tags?.length) inheritance.add(write?.entry ?? borneBy(lease), this.parts.tier);
+  private bear({ inheritance, lease, options }: Keep, write: StoreWrite | undefined): void {
+    const { source } = this.parts;
+    if (write !== undefined) inheritance.add(write.entry, source);
+    else if (options.lateTags !== undefined) inheritance.spoil(source.realm);
+    else if (lease.tags.length > 0) inheritance.add(seenTags(lease.tags, lease.versions), source);
   }
 
   private tryMake(made: Made, make = () => this.parts.maker.make(made)): StoreWrite | undefined {
@@ -182,9 +185,4 @@ export class CacheWrites {
   private failed(error: unknown, { method }: KeepOptions, key?: string): void {
     this.parts.recorder.failed(error, { operation: 'put', method, key });
   }
-}
-
-/** What a value bears that was not to be stored, as far as that was known before it was loaded. */
-function borneBy({ tags, versions }: Lease): Pick<Entry, 'tags' | 'borne'> {
-  return { tags, borne: versions && tags.map((tag, i) => [tag, versions.tokens[1 + i]!] as const) };
 }

@@ -50,11 +50,10 @@ export class EntryMaker {
    *
    * @throws CacheError where a function of the application fails
    */
-  make({ ask, loaded, options }: Made, inherited?: Inherited | 'unknown'): StoreWrite | undefined {
+  make({ ask, loaded, options }: Made, inherited?: Inherited): StoreWrite | undefined {
     if (loaded.unshared || this.refuses(loaded.value) || this.isRuledOut(loaded, options)) {
       return undefined;
     }
-    if (inherited === 'unknown') return undefined;
     const { policy, clock, random } = this.parts;
     const { text } = ask;
     const ttlMs = shortened(this.lifetimeMs(text, loaded, options), policy.jitter, random);

@@ -36,10 +36,12 @@ export class Flight {
   lease: Lease | undefined;
   /** Its loader runs: it has room. */
   isBegun = false;
-  /** The tags of what its value is made of, once that is stored its own among them. */
+  /** The tags of what its value is made of; of what was stored, and of what could not be, its own are added then. */
   readonly inheritance = new Inheritance();
   /** It inherited tags, of which nobody knows before it ends: who joined has to see whether they stand. */
   isNested = false;
+  /** The flights of a batch that this one is the load of. */
+  members: readonly Flight[] | undefined;
   /** The flights that this one's loader is waiting for. */
   waitsFor: Set<Flight> | undefined;
   /** Told when the last joiner has left. */
@@ -64,6 +66,11 @@ export class Flight {
 
   get hasJoiners(): boolean {
     return this.joiners !== undefined && this.joiners.size > 0;
+  }
+
+  /** Whether its load is that of another, too. */
+  stands(flight: Flight): boolean {
+    return this.members?.includes(flight) ?? false;
   }
 
   /** In one that is over there is nothing to wait for. */
@@ -128,6 +135,11 @@ export class Flights {
     if (++this.added < MOST_OVER) return;
     this.added = 0;
     this.flights = new Map([...this.flights].filter(([, known]) => !known.isOver));
+  }
+
+  /** Whether a flight of the key is one of these. */
+  some(text: string, isOne: (flight: Flight) => boolean): boolean {
+    return [...this.flights.values()].some((one) => one.lease?.text === text && isOne(one));
   }
 
   /** The flight that can be joined. */

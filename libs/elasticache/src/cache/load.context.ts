@@ -1,8 +1,8 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 
-import type { Entry, Tier } from '../entry/cache.entry.js';
+import type { Entry } from '../entry/cache.entry.js';
 import type { Flight } from './flight.js';
-import type { Inheritance } from './inheritance.js';
+import type { Inheritance, TagSource } from './inheritance.js';
 
 /*
  * Which load the running code is part of.
@@ -25,7 +25,7 @@ export function loading<T>(
   load: () => Promise<T>,
   ended: (failed: boolean) => void = () => undefined,
 ): Promise<T> {
-  const outer = context.getStore();
+  const outer = current();
   if (outer !== undefined) (outer.waitsFor ??= new Set()).add(flight);
   running++;
   flight.isBegun = true;
@@ -56,32 +56,47 @@ export function outsideOfLoads<T>(work: () => T): T {
   return running > 0 ? context.exit(work) : work();
 }
 
+/** The load that the running code is part of; not one that is over, whatever it has left running. */
+function current(): Flight | undefined {
+  const flight = running > 0 ? context.getStore() : undefined;
+  return flight?.isOver ? undefined : flight;
+}
+
 /** The load that is running is made of this entry, too. */
-export function inherit(entry: Pick<Entry, 'tags' | 'borne'>, tier: Tier): void {
-  if (running > 0 && entry.tags?.length) context.getStore()?.inheritance.add(entry, tier);
+export function inherit(entry: Pick<Entry, 'tags' | 'borne'>, source: TagSource): void {
+  if (entry.tags?.length) current()?.inheritance.add(entry, source);
 }
 
 /** The load that is running is made of what another has brought. */
 export function inheritFrom(inheritance: Inheritance): void {
-  if (running > 0 && !inheritance.isEmpty) context.getStore()?.inheritance.addAll(inheritance);
+  if (!inheritance.isEmpty) current()?.inheritance.addAll(inheritance);
 }
 
-/** The load that is running is made of something with tags that is no entry. */
-export function spoil(): void {
-  if (running > 0) context.getStore()?.inheritance.spoil();
+/** Whether the load that is running is one of these. */
+export function isPartOf(flight: Flight | undefined): boolean {
+  const outer = current();
+  return outer !== undefined && flight !== undefined && (outer === flight || outer.stands(flight));
+}
+
+/** Runs what comes later as part of the load that is running now, if there is one. */
+export function inThisLoad(): (work: () => void) => void {
+  const outer = current();
+  return (work) => (outer === undefined ? outsideOfLoads(work) : context.run(outer, work));
 }
 
 /** Waits for another's flight, as part of the load that is running, which is made of what it brings. */
 export async function waiting<T>(flight: Flight, landing: Promise<T>): Promise<T> {
-  const outer = context.getStore();
+  const outer = current();
   if (outer === undefined) return landing;
   (outer.waitsFor ??= new Set()).add(flight);
+  let isOfUse = true;
   try {
     const landed = await landing;
-    if (landed !== undefined) inheritFrom(flight.inheritance);
+    isOfUse = landed !== undefined;
     return landed;
   } finally {
     outer.waitsFor.delete(flight);
+    if (isOfUse) inheritFrom(flight.inheritance);
   }
 }
 

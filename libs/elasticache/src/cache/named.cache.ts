@@ -1,4 +1,3 @@
-import { inherit } from './load.context.js';
 import { CacheTransaction } from '../coherence/cache.transaction.js';
 import type { Entry, Tier } from '../entry/cache.entry.js';
 import { type Freshness, freshnessOf, type FreshnessPolicy } from '../entry/freshness.js';
@@ -6,7 +5,7 @@ import { CacheSerializationError } from '../errors/cache.errors.js';
 import type { MissReason } from '../events/cache.events.js';
 import type { Memory } from '../memory/memory.tier.js';
 import type { Deadline } from '../resilience/deadline.js';
-import type { Ask, CacheStore, Claim, Lease, Look, View } from '../store/cache.store.js';
+import type { Ask, CacheStore, Claim, Lease, Look, Versions, View } from '../store/cache.store.js';
 import { newToken } from '../store/token.js';
 import type { Clock } from '../time/clock.js';
 import type { Random } from '../time/jitter.js';
@@ -17,6 +16,8 @@ import { CacheWrites } from './cache.writes.js';
 import { EntryMaker } from './entry.maker.js';
 import { FencedPut, type PutAsk } from './fenced.put.js';
 import { closedFlight, type Flight, Flights, landed, type Loaded, type Seat } from './flight.js';
+import type { TagSource } from './inheritance.js';
+import { inherit, isPartOf } from './load.context.js';
 import { LoadRunner } from './load.runner.js';
 import { QueuedLoads } from './queued.loads.js';
 import { WaitingRoom } from './waiting.room.js';
@@ -27,6 +28,8 @@ export interface NamedCacheParts {
   readonly store: CacheStore;
   /** The tier behind `store`. */
   readonly tier: Tier;
+  /** See {@link TagSource}. */
+  readonly realm: object;
   readonly recorder: CacheRecorder;
   readonly clock: Clock;
   readonly random: Random;
@@ -44,6 +47,8 @@ export interface Finding {
   readonly freshness: Freshness;
   /** What a claim goes by; absent where nothing may be stored: the tier failed, or a transaction has changed the entry. */
   readonly view?: View;
+  /** In its place, where a unit of work stores nothing. */
+  readonly seen?: View;
   /** Why there is no entry, as it was counted. */
   readonly miss?: MissReason;
 }
@@ -80,6 +85,7 @@ export class NamedCache {
   private readonly memory: Memory;
   /** The tier behind `store`. */
   readonly kind: Tier;
+  readonly source: TagSource;
   private readonly where: string;
   private readonly patience: Deadline;
 
@@ -96,6 +102,7 @@ export class NamedCache {
     this.memory = memory;
     this.store = store;
     this.kind = parts.tier;
+    this.source = { realm: parts.realm, tier: parts.tier };
     this.place = parts.place;
     this.clock = clock;
     this.patience = parts.patience;
@@ -106,7 +113,7 @@ export class NamedCache {
     this.maker = maker;
     this.evictions = new CacheEvictions({ policy, store, recorder, where });
     const { evictions } = this;
-    this.writes = new CacheWrites({ maker, store, recorder, evictions, tier: parts.tier });
+    this.writes = new CacheWrites({ maker, store, recorder, evictions, source: this.source });
   }
 
   /** The fresh entry in memory, without a turn of the event loop. Counts a hit, but no miss. */
@@ -173,7 +180,7 @@ export class NamedCache {
     try {
       const look = await this.store.look(ask);
       const { entry, view } = look;
-      if (CacheTransaction.current() !== undefined) return concealed;
+      if (CacheTransaction.current() !== undefined) return { freshness: 'dead', seen: view };
       if (entry === undefined) return { freshness: 'dead', view };
       return { entry, view, freshness: this.freshnessOf(entry, options) };
     } catch (error) {
@@ -224,6 +231,17 @@ export class NamedCache {
     return FencedPut.begin(parts, ask, method);
   }
 
+  /** The versions for a value that is loaded without a lease and has tags; undefined where they cannot be had. */
+  async versionsOf(ask: Ask, view: View | undefined): Promise<Versions | undefined> {
+    if (view === undefined || ask.tags.length === 0) return undefined;
+    return this.store.versionsOf(ask, view).catch(() => undefined); // the tier fails: the look has told
+  }
+
+  /** Whether the load that is running is that of this entry. */
+  isLoadingItself(text: string): boolean {
+    return this.flights.some(text, isPartOf);
+  }
+
   /** Who shares a load: as the operation says, else as the cache does. */
   sharingOf({ singleFlight }: { readonly singleFlight?: SingleFlight }): SingleFlight {
     return singleFlight ?? this.policy.singleFlight;
@@ -236,7 +254,7 @@ export class NamedCache {
 
   /** The value of an entry found here, as a caller may have it. */
   handOut(entry: Entry): unknown {
-    inherit(entry, this.kind);
+    inherit(entry, this.source);
     return this.memory.handOut(entry);
   }
 
@@ -282,7 +300,7 @@ export class NamedCache {
     if (unit !== undefined)
       return this.judgeInUnit(
         unit,
-        { text, ...(entry && { entry }), ...(miss && { miss }) },
+        { text, view, ...(entry && { entry }), ...(miss && { miss }) },
         options,
       );
     if (entry === undefined) return this.missed(text, miss!, view);
@@ -304,7 +322,12 @@ export class NamedCache {
    */
   private judgeInUnit(
     unit: CacheTransaction,
-    { text, entry, miss = 'absent' }: { text: string; entry?: Entry; miss?: MissReason },
+    {
+      text,
+      view,
+      entry,
+      miss = 'absent',
+    }: { text: string; view: View; entry?: Entry; miss?: MissReason },
     options: FindOptions,
   ): Finding {
     const isChanged = unit.conceals(this, text, entry?.tags);
@@ -315,7 +338,7 @@ export class NamedCache {
     }
     const reason = entry === undefined ? miss : 'expired';
     this.recorder.miss(text, isChanged ? 'changed in this transaction' : reason);
-    return concealed;
+    return { freshness: 'dead', seen: view };
   }
 
   private isConcealed(text: string, entry: Entry): boolean {

@@ -51,6 +51,7 @@ export class QueuedLoads {
       flight.land(loaded);
       return loaded;
     } catch (error) {
+      inheritFrom(flight.inheritance);
       flight.crash(error);
       throw error;
     } finally {

@@ -1,11 +1,12 @@
-import type { Ask, Lease } from '../store/cache.store.js';
+import type { Ask, Lease, Versions } from '../store/cache.store.js';
 import { newToken } from '../store/token.js';
 import type { SingleFlight } from './cache.policy.js';
 import type { KeepOptions } from './entry.maker.js';
 import { closedFlight, Flight, type Loaded, type Seat } from './flight.js';
-import { inheritFrom, waiting } from './load.context.js';
+import { seenTags } from './inheritance.js';
+import { inheritFrom, isLoading, waiting } from './load.context.js';
 import type { Finding, NamedCache } from './named.cache.js';
-import { allOrNone, bearsTags, isJoinable, isValid } from './read.load.js';
+import { allOrNone, bearUnstored, isJoinable, isValid } from './read.load.js';
 import { delivered, handedOut, type Outcome, type Revive, type Target } from './read.target.js';
 
 /** A cache that a batch reads and fills, with the keys as they are asked of it. */
@@ -42,7 +43,13 @@ interface Joined {
 
 /** What this call does about one missing key: load it, under the lease if it has one, or wait for whoever does. */
 export type Share =
-  | { readonly kind: 'load'; readonly lease?: Lease; readonly flight: Flight }
+  | {
+      readonly kind: 'load';
+      readonly lease?: Lease;
+      readonly flight: Flight;
+      /** Of a value with tags that may not be stored, for what it becomes part of. */
+      readonly versions?: Versions | undefined;
+    }
   | Joined
   | { readonly kind: 'wait'; readonly token: string };
 
@@ -72,7 +79,14 @@ function giveUp(cache: NamedCache, share: Share, reason: unknown): void {
   if (share.lease !== undefined) void cache.writes.release(share.lease);
 }
 
-async function shareOf(target: Target, { view }: Finding, batch: Batch): Promise<Share> {
+async function shareOf(target: Target, finding: Finding, batch: Batch): Promise<Share> {
+  const share = await decided(target, finding, batch);
+  if (share.kind !== 'load' || share.lease !== undefined || !isLoading()) return share;
+  const versions = await target.cache.versionsOf(target.ask, finding.view ?? finding.seen);
+  return { ...share, versions };
+}
+
+async function decided(target: Target, { view }: Finding, batch: Batch): Promise<Share> {
   const { cache, ask, options } = target;
   const { parts, sharing } = batch;
   const flight = new Flight(true, parts.length);
@@ -196,8 +210,10 @@ export async function loadMissing(
   { load, shares, results }: Loading,
 ): Promise<void> {
   const { cache, asks } = batch.parts[0]!;
-  const flights = missing.map((i) => (shares.get(i) as Extract<Share, { kind: 'load' }>).flight);
+  const loadOf = (i: number) => shares.get(i) as Extract<Share, { kind: 'load' }>;
+  const flights = missing.map((i) => loadOf(i).flight);
   const whole = new Flight(true); // nobody joins it: it stands for the one load behind all of them
+  whole.members = flights;
   for (const flight of flights) flight.waitsFor = new Set([whole]);
   let leases: readonly (Lease | undefined)[] = [];
   const leaseOf = (c: number, m: number) => leases[c * missing.length + m];
@@ -213,13 +229,14 @@ export async function loadMissing(
       batch.parts.map((part, c) => {
         const keeps = missing.flatMap((i, m) => {
           const [value, lease] = [loaded.get(i), leaseOf(c, m)];
-          const { ask, options } = targetOf(batch, part, i);
-          if (lease === undefined && bearsTags(ask, options)) flights[m]!.inheritance.spoil();
-          if (lease === undefined) return [];
+          const target = targetOf(batch, part, i);
           const { inheritance } = flights[m]!;
-          if (value !== undefined) {
-            return [{ ...targetOf(batch, part, i), lease, loaded: value, inheritance }];
+          if (lease === undefined) {
+            bearUnstored(target, loadOf(i).versions, inheritance);
+            return [];
           }
+          if (value !== undefined) return [{ ...target, lease, loaded: value, inheritance }];
+          inheritance.add(seenTags(lease.tags, lease.versions), part.cache.source); // there is none
           void part.cache.writes.release(lease, true);
           return [];
         });
@@ -233,12 +250,20 @@ export async function loadMissing(
       if (value !== undefined) results[i] = { ...value, own: true };
     }
   } catch (error) {
-    for (const flight of flights) flight.crash(error);
     for (const [l, lease] of leases.entries()) {
-      const part = batch.parts[Math.floor(l / missing.length)]!;
-      if (lease !== undefined) void part.cache.writes.release(lease);
+      const { cache: own } = batch.parts[Math.floor(l / missing.length)]!;
+      if (lease === undefined) continue;
+      whole.inheritance.add(seenTags(lease.tags, lease.versions), own.source);
+      void own.writes.release(lease);
+    }
+    inheritFrom(whole.inheritance);
+    for (const flight of flights) {
+      flight.inheritance.addAll(whole.inheritance);
+      flight.crash(error);
     }
     throw error;
+  } finally {
+    whole.land(undefined);
   }
 }
 

@@ -1,10 +1,10 @@
 import { CacheTransaction } from '../coherence/cache.transaction.js';
-import type { Ask, Claim, Lease, View } from '../store/cache.store.js';
+import type { Claim, Lease, Versions, View } from '../store/cache.store.js';
 import { newToken } from '../store/token.js';
 import type { SingleFlight } from './cache.policy.js';
-import type { KeepOptions } from './entry.maker.js';
 import { Flight, type Loaded } from './flight.js';
-import { inheritFrom, isWaitingForUs, spoil, waiting } from './load.context.js';
+import { Inheritance, seenTags } from './inheritance.js';
+import { inheritFrom, isLoading, isWaitingForUs, waiting } from './load.context.js';
 import type { Finding, NamedCache } from './named.cache.js';
 import { delivered, handedOut, type Loader, type Outcome, type Target } from './read.target.js';
 
@@ -47,7 +47,7 @@ export async function joinOrLoad(
     if (step === 'unstored') break;
     if (step !== 'again') return step;
   }
-  return loadUnstored(target, loader);
+  return loadUnstored(target, loader, progress.view ?? findings[0]?.seen);
 }
 
 /** What a call does that did not win its claim: it takes what another brings, claims again, or loads without storing. */
@@ -174,15 +174,21 @@ export async function loadAndKeep(
     const loaded = await cache.loads.run(ask.text, () => loader.load(flight, cache), flight);
     flight.isNested = !flight.inheritance.isEmpty;
     await keepAll(targets, leases, { flight, loaded });
+    for (const [i, target] of targets.entries()) {
+      if (leases[i] === undefined) bearUnstored(target, undefined, flight.inheritance);
+    }
     inheritFrom(flight.inheritance);
     flight.land(loaded);
     return loaded;
   } catch (error) {
-    flight.crash(error);
     for (const [i, target] of targets.entries()) {
       const lease = leases[i];
-      if (lease !== undefined) void target.cache.writes.release(lease);
+      if (lease === undefined) continue;
+      flight.inheritance.add(seenTags(lease.tags, lease.versions), target.cache.source);
+      void target.cache.writes.release(lease);
     }
+    inheritFrom(flight.inheritance); // who goes on without it is made of its failure
+    flight.crash(error);
     throw error;
   }
 }
@@ -192,10 +198,9 @@ function keepAll(
   leases: readonly (Lease | undefined)[],
   { flight, loaded }: { flight: Flight; loaded: Loaded },
 ): Promise<void> | undefined {
+  const { inheritance } = flight;
   const keep = ({ cache, ask, options }: Target, lease: Lease | undefined) =>
-    lease === undefined
-      ? void (bearsTags(ask, options) && flight.inheritance.spoil())
-      : cache.writes.keep({ ask, options, lease, loaded, inheritance: flight.inheritance });
+    lease && cache.writes.keep({ ask, options, lease, loaded, inheritance });
   if (targets.length === 1) return keep(targets[0]!, leases[0]);
   const keeps = targets.map(async (target, i) => keep(target, leases[i]));
   return Promise.allSettled(keeps).then((outcomes) => {
@@ -203,16 +208,31 @@ function keepAll(
   });
 }
 
-/** Whether a value that is not stored should have borne tags. */
-export function bearsTags({ tags }: Ask, { lateTags }: KeepOptions): boolean {
-  return tags.length > 0 || lateTags !== undefined;
+/**
+ * Adds the tags of a value that is not stored, under the versions that were seen before its load.
+ * Those that the value names are its reader's own where he loads the same entry.
+ */
+export function bearUnstored(
+  { cache, ask, options }: Target,
+  versions: Versions | undefined,
+  inheritance: Inheritance,
+): void {
+  const { source } = cache;
+  if (ask.tags.length > 0) inheritance.add(seenTags(ask.tags, versions), source);
+  if (options.lateTags !== undefined && !cache.isLoadingItself(ask.text)) {
+    inheritance.spoil(source.realm);
+  }
 }
 
 /** Nothing may be stored; the load may still be shared with those who began to wait before it began. */
-export async function loadUnstored(target: Target, loader: Loader): Promise<Outcome> {
-  const { cache, ask, options } = target;
+export async function loadUnstored(target: Target, loader: Loader, view?: View): Promise<Outcome> {
+  const { cache, ask } = target;
   const load = (flight?: Flight) => cache.loads.run(ask.text, () => loader.load(flight, cache));
-  if (bearsTags(ask, options)) spoil();
+  if (isLoading()) {
+    const inheritance = new Inheritance();
+    bearUnstored(target, await cache.versionsOf(ask, view), inheritance);
+    inheritFrom(inheritance);
+  }
   // A unit of work and those beside it see different truths; code that has room does not wait for what has none.
   const isAlone =
     loader.sharing === false || cache.loads.isInside || CacheTransaction.current() !== undefined;

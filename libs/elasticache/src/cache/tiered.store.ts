@@ -89,6 +89,10 @@ export class TieredStore implements CacheStore {
     return this.parts.shared.release(lease, mark);
   }
 
+  versionsOf(ask: Ask, view: View) {
+    return this.parts.shared.versionsOf(ask, view);
+  }
+
   isCurrent(lease: Lease, view: View): boolean {
     return this.parts.shared.isCurrent(lease, view);
   }

@@ -1,6 +1,7 @@
 import { isObservable, Observable, Subject, Subscriber, takeUntil } from 'rxjs';
 
 import type { Flight, Loaded } from '../cache/flight.js';
+import { inThisLoad } from '../cache/load.context.js';
 import type { NamedCache } from '../cache/named.cache.js';
 import type { Outcome } from '../cache/read.target.js';
 import { CacheConfigurationError } from '../errors/cache.errors.js';
@@ -63,6 +64,9 @@ class Source implements Invocation {
     private readonly subscriber: Subscriber<unknown>,
   ) {}
 
+  /** What the subscriber does with an emission is no part of the load. */
+  private readonly inCallersLoad = inThisLoad();
+
   readonly load = (flight?: Flight, cache?: NamedCache): Promise<Loaded> => {
     this.flight = flight;
     this.cache = cache ?? this.plan.puts[0]?.constantCaches?.[0];
@@ -113,7 +117,7 @@ class Source implements Invocation {
 
   private pass(emission: unknown): void {
     this.collect(emission);
-    this.subscriber.next(emission);
+    this.inCallersLoad(() => this.subscriber.next(emission));
     // A source that never yields the turn would otherwise emit for ever to nobody.
     if (this.isLeft && this.isTooMuch) this.abandonUnlessNeeded();
   }

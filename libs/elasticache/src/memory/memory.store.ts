@@ -88,6 +88,10 @@ export class MemoryStore implements CacheStore {
     if (this.holds(lease)) this.held.delete(boundedText(lease.text));
   }
 
+  async versionsOf(_: Ask, { versions }: View) {
+    return versions;
+  }
+
   isCurrent(lease: Lease, view: View): boolean {
     const { count, lateTags, tags } = lease as MemoryLease;
     const { versions } = this.parts;
@@ -222,6 +226,7 @@ export class MemoryStore implements CacheStore {
     const { tier, versions, clock } = this.parts;
     if (lease.versions === undefined) return false;
     if (versions.evictedSince(write.entry.tags ?? [], count) !== undefined) return false;
+    if (write.inherited !== undefined) write.entry.borne = versioned(write.inherited);
     return tier.set(write, count, clock.now());
   }
 
@@ -236,6 +241,13 @@ export class MemoryStore implements CacheStore {
     this.held.delete(boundedText(text));
     return this.parts.tier.delete(text);
   }
+}
+
+/** Those of entries in Redis, for entries in Redis that are made of this one. */
+function versioned(inherited: NonNullable<StoreWrite['inherited']>): Entry['borne'] {
+  return [...inherited].flatMap(([tag, version]) =>
+    version === undefined ? [] : [[tag, version] as const],
+  );
 }
 
 /** What each came to; a value that cannot be stored does not keep the others out. */

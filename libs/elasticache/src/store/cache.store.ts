@@ -136,6 +136,8 @@ export interface CacheStore {
   ): Promise<(boolean | CacheSerializationError)[]>;
   /** Gives a lease up unused. `mark`: the next load is not worth waiting for. */
   release(lease: Lease, mark: boolean): Promise<void>;
+  /** The versions for a value that is loaded without a lease: those that were seen, made where there were none. */
+  versionsOf(ask: Ask, view: View): Promise<Versions | undefined>;
   /** Whether a load may be joined by a call that saw these versions after it began. */
   isCurrent(lease: Lease, view: View): boolean;
 
@@ -189,6 +191,7 @@ export const noStore: CacheStore = {
   keep: async () => false,
   keepMany: async (writes) => writes.map(() => false),
   release: async () => undefined,
+  versionsOf: async () => undefined,
   isCurrent: () => false,
   begin: async ({ text, tags }) => ({ text, tags, token: '', versions: undefined, kind: 'write' }),
   beginUnkeyed: async (tags) => ({ tags, versions: undefined, epoch: undefined }),

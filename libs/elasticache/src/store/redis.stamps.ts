@@ -110,11 +110,16 @@ export class RedisStamps {
     const [cache, ...tokens] = versions.tokens as [string, ...string[]];
     const known = tags.map((tag, i) => [tag, tokens[i]!] as const);
     for (const [tag, version] of inherited ?? []) {
-      if (!tags.includes(tag)) known.push([tag, version!]);
+      const at = tags.indexOf(tag);
+      if (at < 0) known.push([tag, version!]);
+      else if (tokens[at] !== version) return undefined; // evicted between the two looks
     }
     const late = entry.tags.filter((tag) => !tags.includes(tag) && !inherited?.has(tag));
-    if (late.length === 0) return { cache, tags: known };
     const epoch = tokens[tags.length];
+    // With an epoch, what was inherited may be a tag that the value names, too.
+    if (late.length === 0 && (epoch === undefined || inherited === undefined)) {
+      return { cache, tags: known };
+    }
     if (epoch === undefined) return undefined;
     return this.late(late, epoch).then((added) => added && { cache, tags: [...known, ...added] });
   }

@@ -121,6 +121,11 @@ export class RedisStore implements CacheStore {
     await this.scripts.run(RELEASE, { keys: [lease], arguments: [token, mark ? MARK_MS : ''] });
   }
 
+  async versionsOf(ask: Ask, view: View): Promise<Versions | undefined> {
+    const { versions, versionBytes } = view as RedisLook;
+    return versions ?? this.stamps.current(ask, versionBytes);
+  }
+
   isCurrent(lease: Lease, view: View): boolean {
     const { versions } = view;
     return versions !== undefined && versions.stamp === lease.versions?.stamp;
