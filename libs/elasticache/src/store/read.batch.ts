@@ -9,8 +9,8 @@ type Make<T> = (bytes: Bytes, versions: readonly Bytes[]) => T | Promise<T>;
 
 /** Told of one of many, with its place; `failed` where there is nothing to make it of, or that failed. */
 interface MakeMany<T> {
-  made(bytes: Bytes, versions: readonly Bytes[], place: number): T | Promise<T>;
-  failed(error: unknown): T;
+  readonly made: (bytes: Bytes, versions: readonly Bytes[], place: number) => T | Promise<T>;
+  readonly failed: (error: unknown) => T;
 }
 
 /** What one command of many brought. */
@@ -103,6 +103,7 @@ export class ReadBatch {
         parts.push(this.fetchAll(keys.slice(from, from + most), versions.slice(from, from + most)));
       }
       const all = Promise.allSettled(parts);
+      const makeOne = makerOf(make);
       const making = parts.map(async (part, p) => {
         const [from, to] = [p * most, Math.min(keys.length, (p + 1) * most)];
         const made: (T | Promise<T>)[] = [];
@@ -114,7 +115,7 @@ export class ReadBatch {
               await all;
               until = Number.POSITIVE_INFINITY;
             }
-            made.push(makeOne(make, [found[i - from]!, versionsOf(versions[i]!)], i));
+            made.push(makeOne(found[i - from]!, versionsOf(versions[i]!), i));
           }
         } catch (error) {
           for (let i = from; i < to; i++) made.push(make.failed(error));
@@ -204,9 +205,10 @@ export class ReadBatch {
       this.get(key, versions[i]!, (bytes, found) => [bytes, found] as const),
     );
     const all = await Promise.allSettled(pairs);
+    const makeOne = makerOf(make);
     return settled(
       all.map((one, i) =>
-        one.status === 'fulfilled' ? makeOne(make, one.value, i) : make.failed(one.reason),
+        one.status === 'fulfilled' ? makeOne(...one.value, i) : make.failed(one.reason),
       ),
     );
   }
@@ -240,17 +242,15 @@ export class ReadBatch {
 }
 
 /** What cannot be made fails alone. */
-function makeOne<T>(
-  make: MakeMany<T>,
-  [bytes, versions]: readonly [Bytes, readonly Bytes[]],
-  place: number,
-): T | Promise<T> {
-  try {
-    const made = make.made(bytes, versions, place);
-    return made instanceof Promise ? made.catch((error: unknown) => make.failed(error)) : made;
-  } catch (error) {
-    return make.failed(error);
-  }
+function makerOf<T>({ made, failed }: MakeMany<T>): MakeMany<T>['made'] {
+  return (bytes, versions, place) => {
+    try {
+      const one = made(bytes, versions, place);
+      return one instanceof Promise ? one.catch(failed) : one;
+    } catch (error) {
+      return failed(error);
+    }
+  };
 }
 
 /** Waits only where something has to be waited for. */
