@@ -198,18 +198,4 @@ describe.each(tiers)('Loads within loads, %s', (name) => {
     await lastValueFrom(service.all().pipe(mergeMap(() => service.find(7))));
     expect((await cache('pages').getEntry('all'))?.tags).toEqual([]);
   });
-
-  it('bear nothing of what they have left running', async () => {
-    const { users, pages } = await start();
-    const [door, done] = [gate(), gate()];
-    await pages.getOrLoad(1, async () => {
-      void door.opened
-        .then(() => users.getOrLoad(7, async () => 'Ann', { tags: USER }))
-        .then(done.open);
-      return 'page';
-    });
-    door.open();
-    await done.opened;
-    expect((await pages.getEntry(1))?.tags).toEqual([]);
-  });
 });
