@@ -26,11 +26,11 @@ export class Inheritance {
   }
 
   /** Of an entry that was read, or a value that was loaded. */
-  add({ tags = [], borne = [] }: Borne, { realm, tier }: TagSource): void {
-    const isUnknown = tier === 'shared' && tags.length > 0 && borne.length === 0;
+  add({ tags = [], borne }: Borne, { realm, tier }: TagSource): void {
+    const isUnknown = tier === 'shared' && tags.length > 0 && borne === undefined;
     if (isUnknown) return this.spoil(realm);
     if (tier === 'memory') for (const tag of tags) this.put(realm, tag, undefined);
-    for (const [tag, version] of borne) this.put(realm, tag, version);
+    for (const [tag, version] of borne?.() ?? []) this.put(realm, tag, version);
   }
 
   /** What it was made of bears tags, and nobody knows their versions. */
@@ -68,5 +68,5 @@ export class Inheritance {
 export function seenTags(tags: readonly string[], versions: Versions | undefined): Borne {
   const { tokens = [] } = versions ?? {};
   if (tokens.length <= tags.length) return { tags };
-  return { tags, borne: tags.map((tag, i) => [tag, tokens[1 + i]!] as const) };
+  return { tags, borne: () => tags.map((tag, i) => [tag, tokens[1 + i]!] as const) };
 }

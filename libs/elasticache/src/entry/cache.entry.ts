@@ -15,8 +15,8 @@ export interface Entry {
   readonly emissions?: boolean;
   /** Evicting one of them evicts the entry. */
   readonly tags?: readonly string[];
-  /** Each tag with the version that the entry bears of it, in Redis; known once it was read or stored there. */
-  borne?: BorneTags | undefined;
+  /** Each tag with the version that the entry bears of it, in Redis; known once it was read or stored there. Made when asked for: most hits are part of nothing. */
+  borne?: (() => BorneTags) | undefined;
 }
 
 /**

@@ -1,4 +1,4 @@
-import type { Entry } from '../entry/cache.entry.js';
+import type { BorneTags, Entry } from '../entry/cache.entry.js';
 import { CacheSerializationError } from '../errors/cache.errors.js';
 import type { Glob } from '../key/glob.js';
 import { boundedText } from '../key/key.layout.js';
@@ -226,7 +226,10 @@ export class MemoryStore implements CacheStore {
     const { tier, versions, clock } = this.parts;
     if (lease.versions === undefined) return false;
     if (versions.evictedSince(write.entry.tags ?? [], count) !== undefined) return false;
-    if (write.inherited !== undefined) write.entry.borne = versioned(write.inherited);
+    if (write.inherited !== undefined) {
+      const borne = versioned(write.inherited);
+      write.entry.borne = () => borne;
+    }
     return tier.set(write, count, clock.now());
   }
 
@@ -244,7 +247,7 @@ export class MemoryStore implements CacheStore {
 }
 
 /** Those of entries in Redis, for entries in Redis that are made of this one. */
-function versioned(inherited: NonNullable<StoreWrite['inherited']>): Entry['borne'] {
+function versioned(inherited: NonNullable<StoreWrite['inherited']>): BorneTags {
   return [...inherited].flatMap(([tag, version]) =>
     version === undefined ? [] : [[tag, version] as const],
   );

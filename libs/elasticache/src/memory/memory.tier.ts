@@ -94,7 +94,8 @@ class Slot implements Entry {
     this.value = value;
     this.byReference = byReference;
     this.tags = entry.tags ?? NO_TAGS;
-    this.borne = entry.borne;
+    const borne = entry.borne?.(); // what it is made of would keep the reply in memory
+    this.borne = borne && (() => borne);
     this.count = count;
     this.createdAt = entry.createdAt;
     this.expiresAt = entry.expiresAt;

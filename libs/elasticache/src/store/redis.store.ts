@@ -226,7 +226,7 @@ export class RedisStore implements CacheStore {
         return isCleared ? look.missed('cleared') : this.read(look, envelope, UNTAGGED);
       }
       if (!isCleared && bearsTags(envelope, ask.tags, versions.slice(1))) {
-        const borne = ask.tags.map((tag, i) => [tag, tokenOf(versions[1 + i]!)!] as const);
+        const borne = () => ask.tags.map((tag, i) => [tag, tokenOf(versions[1 + i]!)!] as const);
         return this.read(look, envelope, { tags: ask.tags, borne });
       }
       return this.judgeTags(look, envelope, isCleared);
@@ -257,7 +257,7 @@ export class RedisStore implements CacheStore {
     const gone = borne.find(([tag, version]) => tokenOf(current.get(tag)!) !== version);
     if (gone !== undefined) return look.missed(`tag ${gone[0]}`);
     try {
-      return await this.read(look, envelope, { tags, borne });
+      return await this.read(look, envelope, { tags, borne: () => borne });
     } catch (error) {
       return this.undecodable(look, error);
     }
@@ -309,7 +309,7 @@ export class RedisStore implements CacheStore {
     write: StoreWrite,
   ): Promise<boolean> {
     if (versions === undefined) return this.release(lease, false).then(() => false);
-    if (versions.tags.length > 0) write.entry.borne = versions.tags;
+    if (versions.tags.length > 0) write.entry.borne = () => versions.tags;
     let made: Sealed | Promise<Sealed>;
     try {
       made = sealed(this.parts, write, versions);
