@@ -7,8 +7,10 @@ import { snippetsIn } from '../support/markdown.snippets.js';
 import { attempt, npm, type Outcome } from './npm.js';
 
 const FIXTURES = fileURLToPath(new URL('fixtures', import.meta.url));
-const README = fileURLToPath(new URL('../../README.md', import.meta.url));
-const LIBRARY = fileURLToPath(new URL('../../libs/elasticache', import.meta.url));
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+const README = join(ROOT, 'README.md');
+/** What `npm pack` reads: the package, and what its `prepack` copies into it. */
+const PACKED = ['README.md', 'LICENSE', 'libs/elasticache/package.json', 'libs/elasticache/dist'];
 
 export interface FreshApplication {
   readonly directory: string;
@@ -17,9 +19,15 @@ export interface FreshApplication {
   delete(): Promise<void>;
 }
 
-/** Packs the built library as `npm publish` would. Resolves with the path of the tarball. */
+/**
+ * Packs the built library as `npm publish` would. Resolves with the path of the tarball. It packs a
+ * copy: `prepack` writes into the package, and two specs pack at the same time.
+ */
 export async function packLibrary(directory: string): Promise<string> {
-  const report = await npm(['pack', '--json', '--pack-destination', directory], LIBRARY);
+  const copy = join(directory, 'workspace');
+  for (const path of PACKED) await cp(join(ROOT, path), join(copy, path), { recursive: true });
+  const library = join(copy, 'libs/elasticache');
+  const report = await npm(['pack', '--json', '--pack-destination', directory], library);
   const [{ filename }] = JSON.parse(report) as [{ filename: string }];
   return join(directory, filename);
 }
