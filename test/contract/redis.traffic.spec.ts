@@ -104,9 +104,8 @@ describe('What reaches the server', () => {
     await store.putMany(texts.map((text) => writeOf(text, text)));
     const single = () => Promise.all(texts.map((text) => store.look(ask(text))));
     const batch = () => store.lookMany(texts.map((text) => ask(text)));
-    for (const read of [single, batch]) {
-      expect(await sent(read)).toEqual({ ...look, mget: 4 });
-    }
+    expect(await sent(single)).toEqual({ ...look, mget: 4 });
+    expect(await sent(batch)).toEqual({ ...look, mget: 2 });
   });
 
   it('for a batch of a hundred: one round trip a step, and a few commands', async () => {

@@ -1,9 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { Redis } from 'ioredis';
-import { gate } from '../../../../test/support/gate.js';
 import { type RedisServer, startRedis } from '../../../../test/support/redis.server.js';
 import type { RedisClient } from '../connection/redis.client.js';
-import { systemClock } from '../time/clock.js';
 import { type Bytes, ReadBatch } from './read.batch.js';
 
 describe('Reads of one turn of the event loop', () => {
@@ -21,7 +19,7 @@ describe('Reads of one turn of the event loop', () => {
 
   type Send = (client: RedisClient) => Promise<any>;
   const reads = (run = (send: Send) => send(client), isCluster = false) =>
-    new ReadBatch({ exchange: { isCluster, run }, clock: systemClock });
+    new ReadBatch({ exchange: { isCluster, run } });
   const calls = async (command: string) => {
     const stats = String(await server.command('INFO', 'commandstats'));
     return Number(new RegExp(`cmdstat_${command}:calls=(\\d+)`).exec(stats)?.[1] ?? 0);
@@ -34,11 +32,6 @@ describe('Reads of one turn of the event loop', () => {
   const textOf = (bytes: Buffer | null) => bytes?.toString();
   const shown = (bytes: Bytes, versions: readonly Bytes[]) => [bytes, ...versions].map(textOf);
 
-  const making = <T>(made: (bytes: Bytes, versions: readonly Bytes[], place: number) => T) => ({
-    made,
-    failed: (error: unknown) => error,
-  });
-  const placed = making((bytes, versions, place) => [place, ...shown(bytes, versions)]);
   const keysTo = (count: number) => Array.from({ length: count }, (_, i) => `key${i}`);
 
   it('go out as one MGET, and each gets what is its own, in its order', async () => {
@@ -94,108 +87,6 @@ describe('Reads of one turn of the event loop', () => {
     expect({ gets, mgets }).toEqual({ gets: 0, mgets: 1 });
   });
 
-  it('of one call that asks for many are a command of their own, with each version key once', async () => {
-    await client.mset('a', '1', 'b', '2', 'v', '3', 'w', '4');
-    const batch = reads();
-    const list = ['v'];
-    const { outcome, gets, mgets } = await counted(() =>
-      batch.getMany<unknown>(['a', 'b', 'none'], [list, ['v', 'w'], list], placed),
-    );
-    expect(outcome).toEqual([
-      [0, '1', '3'],
-      [1, '2', '3', '4'],
-      [2, undefined, '3'],
-    ]);
-    expect({ gets, mgets }).toEqual({ gets: 0, mgets: 1 });
-    expect(await batch.getMany<unknown>([], [], placed)).toEqual([]);
-  });
-
-  it('of one call are thirty-two to a command, and a hundred and twenty-eight while another waits', async () => {
-    const keys = keysTo(300);
-    await client.mset([...keys, 'v'].flatMap((key) => [key, key]));
-    const versions = keys.map(() => ['v']);
-    const expected = keys.map((key, i) => [i, key, 'v']);
-    const batch = reads();
-    const alone = await counted(() => batch.getMany<unknown>(keys, versions, placed));
-    expect(alone).toEqual({ outcome: expected, gets: 0, mgets: 10 });
-    const ask = () => batch.getMany<unknown>(keys, versions, placed);
-    const together = await counted(() => Promise.all([ask(), ask()]));
-    expect(together).toEqual({ outcome: [expected, expected], gets: 0, mgets: 10 + 3 });
-    expect(await counted(ask)).toEqual(alone);
-  });
-
-  it.each([false, true])(
-    'of one call fail with the command they are in, and no other does (cluster: %s)',
-    async (isCluster) => {
-      let sent = 0;
-      const broken = new Error('the second command');
-      const run = (send: Send) => (++sent === 2 ? Promise.reject(broken) : send(client));
-      const keys = keysTo(40);
-      await client.mset(keys.flatMap((key) => [key, key]));
-      const versions = keys.map(() => []);
-      const made = await reads(run, isCluster).getMany<unknown>(keys, versions, placed);
-      const failed = isCluster ? [1] : keys.flatMap((_, i) => (i < 32 ? [] : [i]));
-      expect(made).toEqual(keys.map((key, i) => (failed.includes(i) ? broken : [i, key])));
-    },
-  );
-
-  it.each([false, true])(
-    'of one call fail alone where they cannot be made, and leave no failure untold (cluster: %s)',
-    async (isCluster) => {
-      const untold: unknown[] = [];
-      const onUntold = (reason: unknown) => untold.push(reason);
-      process.on('unhandledRejection', onUntold);
-      const keys = keysTo(40);
-      const [broken, late] = [new Error('the second command'), new Error('later')];
-      const never = making((_bytes, _versions, place) =>
-        place % 2 === 0
-          ? new Promise((_, reject) => setImmediate(reject, late))
-          : Promise.resolve(place),
-      );
-      let sent = 0;
-      const run = (send: Send) => (++sent === 2 ? Promise.reject(broken) : send(client));
-      const versions = keys.map(() => []);
-      const made = await reads(run, isCluster).getMany<unknown>(keys, versions, never);
-      await new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
-      process.off('unhandledRejection', onUntold);
-      expect(made.slice(2, 32)).toEqual(keysTo(30).map((_, i) => (i % 2 === 0 ? late : i + 2)));
-      expect(untold).toEqual([]);
-    },
-  );
-
-  /** A call for forty keys, whose second command is held back, each made in so long; how many were made meanwhile, and at last. */
-  const madeOf = async (each: number) => {
-    const last = gate();
-    let sent = 0;
-    const run = (send: Send) =>
-      ++sent === 2 ? last.opened.then(() => send(client)) : send(client);
-    const keys = keysTo(40);
-    let made = 0;
-    const slowly = making(() => {
-      const until = performance.now() + each;
-      while (performance.now() < until);
-      return ++made;
-    });
-    const versions = keys.map(() => []);
-    const reading = reads(run).getMany<unknown>(keys, versions, slowly);
-    await client.ping(); // answered after the first command
-    await new Promise((resolve) => setImmediate(resolve));
-    const meanwhile = made;
-    last.open();
-    await reading;
-    return { sent, meanwhile, made };
-  };
-
-  it('of one call are made something of while the server looks up the rest', async () => {
-    const { sent, meanwhile, made } = await madeOf(0);
-    expect({ sent, made }).toEqual({ sent: 2, made: 40 });
-    expect(meanwhile).toBeGreaterThan(0);
-  });
-
-  it('of one call are made something of once all are here, where that takes time the others have not', async () => {
-    expect(await madeOf(10)).toEqual({ sent: 2, meanwhile: 1, made: 40 });
-  });
-
   it('are thirty-two to a command', async () => {
     const keys = keysTo(500);
     await client.mset([...keys, 'v'].flatMap((key) => [key, key]));
@@ -211,7 +102,7 @@ describe('Reads of one turn of the event loop', () => {
     let sent = 0;
     const run = (send: Send) => (sent++, send(client));
     const exchange = { isCluster: false, run };
-    const batch = new ReadBatch({ exchange, clock: systemClock, gathers: false });
+    const batch = new ReadBatch({ exchange, gathers: false });
     const reading = Promise.all([batch.get('a', ['v'], shown), batch.get('b', ['v'], shown)]);
     expect(sent).toBe(2);
     expect(await reading).toEqual([
@@ -225,7 +116,6 @@ describe('Reads of one turn of the event loop', () => {
     const run = (send: Send) => (told.push('sent'), send(client));
     const batch = new ReadBatch({
       exchange: { isCluster: false, run },
-      clock: systemClock,
       onSend: () => told.push('told'),
     });
     const [first, second] = [batch.get('a', [], shown), batch.get('b', [], shown)];

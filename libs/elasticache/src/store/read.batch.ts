@@ -1,5 +1,4 @@
 import type { RedisClient } from '../connection/redis.client.js';
-import type { Clock } from '../time/clock.js';
 import { bySlot, chunks } from './slots.js';
 
 export type Bytes = Buffer | null;
@@ -7,26 +6,13 @@ export type Bytes = Buffer | null;
 /** Told what stands under a key, and under the version keys beside it. */
 type Make<T> = (bytes: Bytes, versions: readonly Bytes[]) => T | Promise<T>;
 
-/** Told of one of many, with its place; `failed` where there is nothing to make it of, or that failed. */
-interface MakeMany<T> {
-  readonly made: (bytes: Bytes, versions: readonly Bytes[], place: number) => T | Promise<T>;
-  readonly failed: (error: unknown) => T;
-}
-
-/** What one command of many brought. */
-interface Fetched {
-  readonly found: readonly Bytes[];
-  readonly versionsOf: (list: readonly string[]) => readonly Bytes[];
-}
-
-interface Exchange {
+export interface Exchange {
   readonly isCluster: boolean;
   run<T>(send: (client: RedisClient) => Promise<T>): Promise<T>;
 }
 
 interface ReadBatchParts {
   readonly exchange: Exchange;
-  readonly clock: Clock;
   /** False: every read is sent at once, in a command of its own. */
   readonly gathers?: boolean;
   /** Told that what was asked for is about to be sent. */
@@ -49,12 +35,6 @@ interface Place {
 /** Reads that one MGET serves: bounds the time the server spends on it, and lets it begin while the next are written. */
 const MOST_READS = 32;
 
-/** Of a call that asks for many, while others do: fewer commands cost less, and there is work enough meanwhile. */
-const MOST_BESIDE_OTHERS = 128;
-
-/** How long a call that asks for many may make values before all is here: longer, and the rest would be late. */
-const MOST_MS_AT_ONCE = 5;
-
 /**
  * The reads asked for in one turn of the event loop go out together, as MGET, each key once: one
  * write to the socket and one deadline for all of them is half the price, and the version of a cache
@@ -64,8 +44,6 @@ const MOST_MS_AT_ONCE = 5;
  */
 export class ReadBatch {
   private pending: Pending[] = [];
-  /** Calls of {@link getMany} that are not answered. */
-  private many = 0;
 
   constructor(private readonly parts: ReadBatchParts) {}
 
@@ -81,51 +59,6 @@ export class ReadBatch {
       };
       this.add({ key, versions, arrived, failed: reject });
     });
-  }
-
-  /**
-   * The same for many keys, all different, each with its version keys, in commands of their own: one
-   * that fails costs its own keys alone. While the server looks up the rest, the first are made.
-   */
-  async getMany<T>(
-    keys: readonly string[],
-    versions: readonly (readonly string[])[],
-    make: MakeMany<T>,
-  ): Promise<T[]> {
-    if (this.parts.exchange.isCluster) return this.getEach(keys, versions, make);
-    const isAlone = this.many === 0;
-    const most = isAlone ? MOST_READS : MOST_BESIDE_OTHERS;
-    let until = isAlone ? undefined : Number.NEGATIVE_INFINITY;
-    this.many++;
-    try {
-      const parts: Promise<Fetched>[] = [];
-      for (let from = 0; from < keys.length; from += most) {
-        parts.push(this.fetchAll(keys.slice(from, from + most), versions.slice(from, from + most)));
-      }
-      const all = Promise.allSettled(parts);
-      const makeOne = makerOf(make);
-      const making = parts.map(async (part, p) => {
-        const [from, to] = [p * most, Math.min(keys.length, (p + 1) * most)];
-        const made: (T | Promise<T>)[] = [];
-        try {
-          const { found, versionsOf } = await part;
-          until ??= this.parts.clock.now() + MOST_MS_AT_ONCE;
-          for (let i = from; i < to; i++) {
-            if (this.parts.clock.now() > until) {
-              await all;
-              until = Number.POSITIVE_INFINITY;
-            }
-            made.push(makeOne(found[i - from]!, versionsOf(versions[i]!), i));
-          }
-        } catch (error) {
-          for (let i = from; i < to; i++) made.push(make.failed(error));
-        }
-        return made;
-      });
-      return await settled((await Promise.all(making)).flat());
-    } finally {
-      this.many--;
-    }
   }
 
   /** What stands under version keys alone. */
@@ -160,7 +93,7 @@ export class ReadBatch {
     for (const list of lists) {
       for (const key of list) if (!indices.has(key)) indices.set(key, indices.size);
     }
-    this.fetch([...indices.keys()]).then(
+    fetch(this.parts.exchange, [...indices.keys()]).then(
       (found) => {
         const at = (key: string) => found[indices.get(key)!]!;
         const known = new Map<readonly string[], readonly Bytes[]>();
@@ -181,7 +114,7 @@ export class ReadBatch {
     const groups = bySlot([...new Set(keys)], (key) => key);
     const places = new Map<string, Place>();
     for (const part of groups.flatMap((group) => chunks(group, MOST_READS))) {
-      const sending = this.fetch(part);
+      const sending = fetch(this.parts.exchange, part);
       sending.catch(() => undefined); // told to each read that waits for it
       for (const [index, key] of part.entries()) places.set(key, { sending, index });
     }
@@ -195,66 +128,11 @@ export class ReadBatch {
       Promise.all(parts).then(([bytes, ...rest]) => arrived(bytes!, rest), failed);
     }
   }
-
-  private async getEach<T>(
-    keys: readonly string[],
-    versions: readonly (readonly string[])[],
-    make: MakeMany<T>,
-  ): Promise<T[]> {
-    const pairs = keys.map((key, i) =>
-      this.get(key, versions[i]!, (bytes, found) => [bytes, found] as const),
-    );
-    const all = await Promise.allSettled(pairs);
-    const makeOne = makerOf(make);
-    return settled(
-      all.map((one, i) =>
-        one.status === 'fulfilled' ? makeOne(...one.value, i) : make.failed(one.reason),
-      ),
-    );
-  }
-
-  private async fetchAll(
-    asked: readonly string[],
-    versions: readonly (readonly string[])[],
-  ): Promise<Fetched> {
-    const keys = [...asked];
-    const lists = new Set(versions);
-    const indices = new Map<string, number>();
-    for (const list of lists) {
-      for (const key of list) if (!indices.has(key)) indices.set(key, keys.push(key) - 1);
-    }
-    const found = await this.fetch(keys);
-    const known = new Map<readonly string[], readonly Bytes[]>();
-    for (const list of lists) {
-      known.set(
-        list,
-        list.map((key) => found[indices.get(key)!]!),
-      );
-    }
-    return { found, versionsOf: (list) => known.get(list)! };
-  }
-
-  private fetch(keys: string[]): Promise<Bytes[]> {
-    return this.parts.exchange.run((client) =>
-      keys.length > 1 ? client.mgetBuffer(keys) : client.getBuffer(keys[0]!).then((one) => [one]),
-    );
-  }
 }
 
-/** What cannot be made fails alone. */
-function makerOf<T>({ made, failed }: MakeMany<T>): MakeMany<T>['made'] {
-  return (bytes, versions, place) => {
-    try {
-      const one = made(bytes, versions, place);
-      return one instanceof Promise ? one.catch(failed) : one;
-    } catch (error) {
-      return failed(error);
-    }
-  };
-}
-
-/** Waits only where something has to be waited for. */
-function settled<T>(made: (T | Promise<T>)[]): T[] | Promise<T[]> {
-  const isPending = made.some((one) => one instanceof Promise);
-  return isPending ? Promise.all(made) : (made as T[]);
+/** One command for these keys. */
+export function fetch(exchange: Exchange, keys: string[]): Promise<Bytes[]> {
+  return exchange.run((client) =>
+    keys.length > 1 ? client.mgetBuffer(keys) : client.getBuffer(keys[0]!).then((one) => [one]),
+  );
 }

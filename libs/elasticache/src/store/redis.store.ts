@@ -26,6 +26,7 @@ import type {
 } from './cache.store.js';
 import { LEASE_MS, MARK_MS } from './lease.keeper.js';
 import { CLAIM, EVICT, PUT, PUT_IF, RELEASE, RENEW, STORE } from './lua.scripts.js';
+import { ManyReads } from './many.reads.js';
 import { type Bytes, ReadBatch } from './read.batch.js';
 import { guard } from './redis.guards.js';
 import { inspect } from './redis.inspection.js';
@@ -47,6 +48,7 @@ export class RedisStore implements CacheStore {
   readonly unsent?: { note: { readonly text: string } | undefined };
   private readonly where: string;
   private readonly reads: ReadBatch;
+  private readonly many: ManyReads;
   private readonly scripts: ScriptRunner;
   private readonly versions: RedisVersions;
   private readonly stamps: RedisStamps;
@@ -60,7 +62,8 @@ export class RedisStore implements CacheStore {
     const unsent: NonNullable<CacheStore['unsent']> = { note: undefined };
     if (idleMs === undefined && batching) this.unsent = unsent;
     const onSend = () => (unsent.note = undefined);
-    this.reads = new ReadBatch({ exchange, clock, onSend, gathers: batching });
+    this.reads = new ReadBatch({ exchange, onSend, gathers: batching });
+    this.many = new ManyReads({ exchange, clock, reads: this.reads });
     this.scripts = new ScriptRunner(exchange);
     this.versions = new RedisVersions(this.scripts, clock);
     const { reads, scripts, versions } = this;
@@ -83,9 +86,10 @@ export class RedisStore implements CacheStore {
     if (idleMs !== undefined) {
       return Promise.all(asks.map((ask) => this.look(ask).catch((error: CacheError) => error)));
     }
-    const keys = asks.map((ask) => layout.entry(ask.text));
-    const versions = asks.map((ask) => this.stamps.keysOf(ask));
-    return this.reads.getMany<Look | CacheError>(keys, versions, {
+    return this.many.get<Look | CacheError>({
+      count: asks.length,
+      keyOf: (place) => layout.entry(asks[place]!.text),
+      versionsOf: (place) => this.stamps.keysOf(asks[place]!),
       made: (bytes, found, place) => this.judge(asks[place]!, bytes, found),
       failed: (error) => error as CacheError,
     });
