@@ -147,7 +147,7 @@ export const MUTATIONS: readonly Mutation[] = [
     edits: [
       {
         file: 'store/tag.store.js',
-        find: 'versions.remove([layout.epoch, ...keys])',
+        find: 'versions.remove([...epochs, ...keys])',
         replace: 'versions.remove(keys)',
       },
     ],

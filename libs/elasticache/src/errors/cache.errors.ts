@@ -61,6 +61,18 @@ export class CacheUnavailableError extends CacheError<
   override readonly name = 'CacheUnavailableError';
 }
 
+/**
+ * A cache keeps the entries of tenants (or users) apart, and nobody knows whose the running code
+ * works for. The method did not run. Other scopes are never used instead.
+ */
+export class TenantRequiredError extends CacheError<'CACHE_TENANT_REQUIRED'> {
+  override readonly name = 'TenantRequiredError';
+
+  constructor(what: 'tenant' | 'user', where: string) {
+    super('CACHE_TENANT_REQUIRED', { what, where });
+  }
+}
+
 /** The outcome of an option function of the application, or a `CACHE_OPTION_FAILED` whose cause is what it threw. */
 export function evaluated<T>(where: string, option: string, evaluate: () => T): T {
   try {

@@ -2,6 +2,8 @@ import { createHash } from 'node:crypto';
 
 import { type Glob, globOf } from './glob.js';
 import { encodeSegment } from './key.encoding.js';
+import { GLOBAL } from './scope.js';
+import { scopeOfTag } from './tag.names.js';
 
 /** The longest key kept as it is, in bytes of UTF-8. */
 const MAX_BYTES = 512;
@@ -35,8 +37,14 @@ function bounded(text: string, maxBytes: number): string {
   return `${text.slice(0, head.read)}~${createHash('sha256').update(text).digest('hex')}`;
 }
 
+/** A name whole, so that all keys that begin with it can be found, then what comes after it. */
+function beginning(name: string): string {
+  return `${bounded(name, MAX_BYTES - DIGEST_BYTES - 1)}:`;
+}
+
 /**
- * The full keys of one cache in the shared tier: `<namespace>:v<version>:global:<cache>:<key>`.
+ * The full keys of one cache, in one scope, in the shared tier:
+ * `<namespace>:v<version>:<scope>:<cache>:<key>`.
  *
  * @example
  * new KeyLayout({ namespace: 'shop', version: 1, cache: 'articles' }).entry('7'); // shop:v1:global:articles:7
@@ -49,14 +57,15 @@ export class KeyLayout {
   /** Where the version stands that every write to this cache removes. */
   readonly writes: string;
 
-  constructor(names: { namespace: string; version: string | number; cache: string }) {
+  constructor(names: CacheNames) {
     const [namespace, version, cache] = [names.namespace, names.version, names.cache].map((name) =>
       encodeSegment(String(name)),
     );
-    const name = `${namespace}:v${version}:global:${cache}`;
-    this.prefix = `${bounded(name, MAX_BYTES - DIGEST_BYTES - 1)}:`;
-    this.version = boundedText(`${namespace}:~cache:${cache}`);
-    this.writes = boundedText(`${namespace}:~writes:${cache}`);
+    const { scope = GLOBAL } = names;
+    const inScope = (name: string) => boundedText(scope === GLOBAL ? name : beginning(name) + scope);
+    this.prefix = beginning(`${namespace}:v${version}:${scope}:${cache}`);
+    this.version = inScope(`${namespace}:~cache:${cache}`);
+    this.writes = inScope(`${namespace}:~writes:${cache}`);
   }
 
   /** The full key of an encoded key: of the whole text, not of one that went through {@link boundedText}. */
@@ -79,23 +88,48 @@ export class KeyLayout {
   }
 }
 
+/** What the keys of one cache are made of, beside the key itself. */
+export interface CacheNames {
+  readonly namespace: string;
+  readonly version: string | number;
+  readonly cache: string;
+  /** A segment; default `global`. */
+  readonly scope?: string;
+}
+
+/** MATCH patterns for the versions of one cache, and of one tag, in all scopes but the global one. */
+export const inAllScopes = {
+  versionsOf: ({ namespace, cache }: Pick<CacheNames, 'namespace' | 'cache'>) =>
+    `${beginning(`${encodeSegment(namespace)}:~cache:${encodeSegment(cache)}`)}*`,
+  epochs: (namespace: string) => `${encodeSegment(namespace)}:~tags:*`,
+  versionsOfTag: (namespace: string, tag: string) =>
+    `${beginning(`${encodeSegment(namespace)}:~tag:${encodeSegment(tag)}`)}*`,
+};
+
 /** The keys that all caches of a namespace have in common. */
 export class TagLayout {
-  /** Where the version stands that every eviction of a tag removes. */
+  /** Where the version stands that every eviction of a tag of the scope removes. */
   readonly epoch: string;
   /** The stream that tells all processes what was invalidated. */
   readonly bus: string;
   private readonly namespace: string;
 
-  constructor(namespace: string) {
+  constructor(namespace: string, scope: string = GLOBAL) {
     this.namespace = encodeSegment(namespace);
-    this.epoch = boundedText(`${this.namespace}:~tags`);
+    this.epoch = this.epochOf(scope);
     this.bus = boundedText(`${this.namespace}:~bus`);
   }
 
-  /** Where a tag's version stands. */
-  version(tag: string): string {
-    return boundedText(`${this.namespace}:~tag:${encodeSegment(tag)}`);
+  epochOf(scope: string): string {
+    const name = `${this.namespace}:~tags`;
+    return boundedText(scope === GLOBAL ? name : `${name}:${scope}`);
+  }
+
+  /** Where a tag's version stands; its name as it is within the library. */
+  version(name: string): string {
+    const { scope, tag } = scopeOfTag(name);
+    const key = `${this.namespace}:~tag:${encodeSegment(tag)}`;
+    return boundedText(scope === GLOBAL ? key : beginning(key) + scope);
   }
 }
 

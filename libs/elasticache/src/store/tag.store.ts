@@ -1,4 +1,5 @@
 import type { TagLayout } from '../key/key.layout.js';
+import { scopeOfTag } from '../key/tag.names.js';
 import { type Guard, noGuard } from './cache.store.js';
 import type { LeaseKeeper } from './lease.keeper.js';
 import type { RedisExchange } from './redis.exchange.js';
@@ -35,17 +36,26 @@ export class RedisTags implements TagStore {
   ) {}
 
   async evict(tags: readonly string[]): Promise<void> {
-    const { layout, versions, exchange } = this.parts;
-    const keys = tags.map((tag) => layout.version(tag));
-    if (!exchange.isCluster) return versions.remove([layout.epoch, ...keys]);
-    await versions.remove([layout.epoch]);
+    const { versions, exchange } = this.parts;
+    const { epochs, keys } = this.keysOf(tags);
+    if (!exchange.isCluster) return versions.remove([...epochs, ...keys]);
+    await versions.remove(epochs);
     await versions.remove(keys);
   }
 
   /** The epoch is guarded, too: a load that learns its tags from the result cannot store meanwhile. */
   guard(tags: readonly string[]): Promise<Guard> {
-    const { layout, versions, keeper } = this.parts;
-    const keys = [layout.epoch, ...tags.map((tag) => layout.version(tag))];
-    return suspend({ versions, keeper, keys, restore: false });
+    const { versions, keeper } = this.parts;
+    const { epochs, keys } = this.keysOf(tags);
+    return suspend({ versions, keeper, keys: [...epochs, ...keys], restore: false });
+  }
+
+  private keysOf(tags: readonly string[]) {
+    const { layout } = this.parts;
+    const scopes = new Set(tags.map((tag) => scopeOfTag(tag).scope));
+    return {
+      epochs: [...scopes].map((scope) => layout.epochOf(scope)),
+      keys: tags.map((tag) => layout.version(tag)),
+    };
   }
 }
