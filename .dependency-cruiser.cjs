@@ -9,7 +9,7 @@ const SPEC = String.raw`\.spec\.ts$`;
 /** From the ground up: a room may import only rooms before it. */
 const ROOMS = [
   ['tokens', String.raw`elasticache\.tokens\.ts$`],
-  ...'errors time events key entry codec resilience connection store memory coherence cache invocation decorators http'
+  ...'errors time events key identity entry codec resilience connection store memory coherence cache invocation decorators http'
     .split(' ')
     .map((room) => [room, `${room}/`]),
   ['root', String.raw`elasticache\.(?!tokens)[^/]+\.ts$`],

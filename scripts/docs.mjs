@@ -39,6 +39,7 @@ not have a \`keyPrefix\`.`,
 starts from. A cache lives in Redis, in memory, or in Redis with copies in memory.`,
   MemoryTierOptions: 'Option `memory` of a cache that lives in this process, or has copies there.',
   CompressionOptions: 'Option `compression` of a cache that lives in Redis.',
+  TenancyOptions: `Option \`tenancy\`: [serve tenants](../how-to/serve-tenants.md).`,
   LoadLimits: `Option \`loads\`, of this cache in this process:
 [protect the database](../how-to/protect-the-database.md).`,
   CacheTimeouts: 'Option `timeouts`.',

@@ -154,9 +154,7 @@ describe('Options', () => {
   });
 
   it.each([
-    [{ tenancy: {} }, 'tenancy'],
     [{ encryption: {} }, 'encryption'],
-    [{ defaults: { scope: 'user' } }, 'defaults.scope'],
     [{ defaults: { consistency: 'eventual' } }, 'defaults.consistency'],
     [{ defaults: { timeouts: { load: '1s' } } }, 'defaults.timeouts.load'],
   ])('of later versions are not accepted and ignored: %j', async (options, path) => {

@@ -216,6 +216,13 @@ export const cacheRules: readonly OptionRule[] = [
     wrong: must(isOneOf(false, 'process', 'distributed'), "false, 'process' or 'distributed'"),
   },
   {
+    name: 'scope',
+    type: "'global' | 'tenant' | 'user'",
+    fallback: "'tenant' with tenancy, else 'global'",
+    meaning: 'Whose entries are kept apart: nobody’s, each tenant’s, or each user’s.',
+    wrong: must(isOneOf('global', 'tenant', 'user'), "'global', 'tenant' or 'user'"),
+  },
+  {
     name: 'tags',
     type: 'string[]',
     fallback: 'none',

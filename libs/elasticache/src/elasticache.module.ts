@@ -7,9 +7,10 @@ import {
   type OnModuleInit,
   type Provider,
 } from '@nestjs/common';
-import { DiscoveryModule, DiscoveryService } from '@nestjs/core';
+import { APP_INTERCEPTOR, DiscoveryModule, DiscoveryService } from '@nestjs/core';
 
 import { CacheManager } from './cache/cache.manager.js';
+import { IdentityInterceptor } from './elasticache.identity.interceptor.js';
 import { inspect } from './elasticache.inspection.js';
 import {
   ConfigurableModuleClass,
@@ -32,8 +33,19 @@ const coreProvider: Provider = {
     ElastiCacheCore.open(options, clock),
 };
 
+/** For requests, if the options say how to read who is asking; Nest leaves out one that is not there. */
+const identityProvider: Provider = {
+  provide: APP_INTERCEPTOR,
+  inject: [ElastiCacheCore],
+  useFactory: ({ identity }: ElastiCacheCore) => identity && new IdentityInterceptor(identity),
+};
+
 /** What one application has once, whoever may see it: the options, the caches and the connection. */
-@Module({ imports: [DiscoveryModule], providers: [coreProvider], exports: [ElastiCacheCore] })
+@Module({
+  imports: [DiscoveryModule],
+  providers: [coreProvider, identityProvider],
+  exports: [ElastiCacheCore],
+})
 export class ElastiCacheCoreModule
   extends ConfigurableModuleClass
   implements OnModuleInit, OnApplicationShutdown

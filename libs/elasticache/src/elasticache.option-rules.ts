@@ -67,6 +67,23 @@ const connectionRules: readonly OptionRule[] = [
   },
 ];
 
+const tenancyRules: readonly OptionRule[] = [
+  {
+    name: 'resolve',
+    type: '() => string | undefined',
+    fallback: 'CacheContext alone',
+    meaning: 'The tenant of the running code, where CacheContext has none.',
+    wrong: must(isFunction, 'a function answering with the tenant'),
+  },
+  {
+    name: 'required',
+    type: 'boolean',
+    fallback: 'true',
+    meaning: 'Whether a call without a tenant fails; else it runs uncached.',
+    wrong: must(isBoolean, 'true or false'),
+  },
+];
+
 export const moduleRules: readonly OptionRule[] = [
   {
     name: 'connection',
@@ -107,6 +124,21 @@ export const moduleRules: readonly OptionRule[] = [
     fallback: 'true',
     meaning: 'May a cache be created on its first use?',
     wrong: must(isBoolean, 'true or false'),
+  },
+  {
+    name: 'tenancy',
+    type: 'TenancyOptions',
+    fallback: 'none: one tenant',
+    meaning: 'One application for many tenants: caches keep their entries apart.',
+    wrong: must(isObject, 'an object: resolve, required, or neither'),
+    nested: tenancyRules,
+  },
+  {
+    name: 'identity',
+    type: 'IdentitySource',
+    fallback: 'none',
+    meaning: 'Who is asking, read from each HTTP request after its guards.',
+    wrong: must(isFunction, 'entraIdentity() or fromRequest()'),
   },
   {
     name: 'keyGenerator',

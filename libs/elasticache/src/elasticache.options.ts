@@ -3,7 +3,10 @@ import type { SingleFlight, TtlCall } from './cache/cache.policy.js';
 import type { CompressionOptions, Serializer, SerializerName } from './codec/serializer.js';
 import type { ConnectionOptions } from './connection/connection.options.js';
 import type { RedisClient } from './connection/redis.client.js';
+import type { IdentitySource } from './identity/identity.source.js';
+import type { TenancyOptions } from './identity/scope.resolver.js';
 import type { KeyGenerator } from './invocation/cache.operation.js';
+import type { ScopeKind } from './key/scope.js';
 import type { MemoryTierOptions } from './memory/memory.tier.js';
 import type { Duration } from './time/duration.js';
 
@@ -34,6 +37,11 @@ export interface CacheOptions {
   readonly compression?: false | CompressionOptions;
   /** Whether the single reads of one turn of the event loop travel to Redis as one command; default true. */
   readonly batching?: boolean;
+  /**
+   * Whose entries are kept apart: everybody shares them (`'global'`, the default without `tenancy`),
+   * each tenant has its own (`'tenant'`, the default with it), or each user (`'user'`).
+   */
+  readonly scope?: ScopeKind;
   /** Tags that every entry of this cache bears: evicting one of them empties it. */
   readonly tags?: readonly string[];
   /**
@@ -105,6 +113,10 @@ export interface ElastiCacheModuleOptions {
   readonly caches?: Readonly<Record<string, CacheOptions>>;
   /** May a cache be created on its first use? Default true; false: `UnknownCacheError`. */
   readonly dynamicCaches?: boolean;
+  /** One application for many tenants: caches keep their entries apart. */
+  readonly tenancy?: TenancyOptions;
+  /** Who is asking, read from each HTTP request after its guards: `entraIdentity()` or `fromRequest()`. */
+  readonly identity?: IdentitySource;
   /** Makes the keys of operations that name none. */
   readonly keyGenerator?: KeyGenerator;
   /** Default: log, count, carry on without the cache. */

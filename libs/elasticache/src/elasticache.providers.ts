@@ -1,16 +1,16 @@
 import { Logger } from '@nestjs/common';
 
 import type { CacheErrorContext, CacheErrorHandler } from './cache/cache.js';
-import type { CachePolicy } from './cache/cache.policy.js';
+import type { CacheFamily } from './cache/cache.family.js';
 import { CacheManager } from './cache/cache.manager.js';
 import { CacheRecorder } from './cache/cache.recorder.js';
 import { TagEvictions } from './cache/tag.evictions.js';
-import { TieredStore, TieredTags } from './cache/tiered.store.js';
-import { NamedCache } from './cache/named.cache.js';
-import { EntryCodec } from './codec/entry.codec.js';
+import { globalTags, namingOf, type TagNaming } from './cache/tags.js';
+import { TieredTags } from './cache/tiered.store.js';
 import { Bus } from './coherence/bus.js';
 import { plainReason } from './connection/plain.reason.js';
 import { type ConnectionState, RedisConnection } from './connection/redis.connection.js';
+import { CacheBuilder, tagScope } from './elasticache.caches.js';
 import { failureLog } from './elasticache.failure-log.js';
 import type {
   CacheOptions,
@@ -19,34 +19,25 @@ import type {
 } from './elasticache.options.js';
 import {
   cacheFaults,
-  type CacheSettings,
   cacheSettings,
   DEFAULT_NAMESPACE,
-  type MemorySettings,
   moduleFaults,
+  scopesOf,
   timeoutOf,
 } from './elasticache.settings.js';
 import { CacheConfigurationError, type CacheError } from './errors/cache.errors.js';
 import type { Fault } from './errors/catalogue.js';
+import type { IdentitySource } from './identity/identity.source.js';
+import { ScopeResolver } from './identity/scope.resolver.js';
 import { CachingInvoker, disabledInvoker } from './invocation/cache.invoker.js';
 import type { CacheInvoker } from './invocation/method.wrapper.js';
-import { KeyLayout, TagLayout } from './key/key.layout.js';
-import { MemoryStore } from './memory/memory.store.js';
+import { TagLayout } from './key/key.layout.js';
 import { MemoryTags } from './memory/memory.tags.js';
-import {
-  BoundedMemoryTier,
-  type Memory,
-  type MemoryTierSettings,
-  noMemory,
-} from './memory/memory.tier.js';
 import { MemoryVersions } from './memory/memory.versions.js';
 import { NearCaches } from './memory/near.caches.js';
-import { NearTier } from './memory/near.tier.js';
 import { Deadline } from './resilience/deadline.js';
-import { type CacheStore, noStore } from './store/cache.store.js';
 import { LeaseKeeper } from './store/lease.keeper.js';
 import { RedisExchange } from './store/redis.exchange.js';
-import { RedisStore } from './store/redis.store.js';
 import { RedisVersions } from './store/redis.versions.js';
 import { ScriptRunner } from './store/script.runner.js';
 import { noTags, RedisTags, type TagStore } from './store/tag.store.js';
@@ -72,6 +63,7 @@ export class ElastiCacheCore {
   private readonly bus: Bus | undefined;
   private readonly keeper = new LeaseKeeper();
   private readonly namespace: string;
+  private readonly scopes: ScopeResolver;
 
   private constructor(
     private readonly options: ElastiCacheModuleOptions,
@@ -79,23 +71,25 @@ export class ElastiCacheCore {
     private readonly clock: Clock,
   ) {
     this.namespace = options.namespace ?? DEFAULT_NAMESPACE;
+    this.scopes = new ScopeResolver(options.tenancy);
     this.definitions = new Map(Object.entries(options.caches ?? {}));
     this.onError = handlerOf(
       options.errorHandler ?? failureLog((line) => logger.warn(line), clock),
     );
     this.bus = connection && this.openBus(connection);
     this.tags = this.tagEvictions();
-    const { tags } = this;
+    const { tags, nameTags } = this;
     this.manager = new CacheManager({
       tags,
+      nameTags,
       build: (name) => this.build(name),
       configured: () => [...this.definitions.keys()],
       dynamicCaches: options.dynamicCaches ?? true,
     });
     if (options.enabled ?? true) {
-      const cacheNamed = (name: string) => this.manager.named(name);
       this.caching = new CachingInvoker({
-        cacheNamed,
+        familyNamed: (name) => this.manager.family(name),
+        nameTags,
         keyGenerator: options.keyGenerator,
         tags,
       });
@@ -113,6 +107,11 @@ export class ElastiCacheCore {
         ? undefined
         : await RedisConnection.open(connection, { random: Math.random, onState: logState });
     return new ElastiCacheCore(copied(options), opened, clock);
+  }
+
+  /** Who is asking, of each request; undefined where nothing says so. */
+  get identity(): IdentitySource | undefined {
+    return this.caching && this.options.identity;
   }
 
   get invoker(): CacheInvoker {
@@ -138,7 +137,8 @@ export class ElastiCacheCore {
   private configure({ name, ...own }: Exclude<FeatureCache, string>): void {
     const path = `forFeature('${name}')`;
     const defaults = this.options.defaults ?? {};
-    const faults = cacheFaults(own, { defaults, isShared: this.isShared, path });
+    const { isShared, options } = this;
+    const faults = cacheFaults(own, { defaults, isShared, scopes: scopesOf(options), path });
     if (this.definitions.has(name)) {
       const message = 'is configured twice: keep one of the two, and name it here alone';
       faults.push({ path, message });
@@ -172,111 +172,35 @@ export class ElastiCacheCore {
     return this.options.connection !== undefined;
   }
 
-  private build(name: string): NamedCache {
+  private build(name: string): CacheFamily {
     const own = this.definitions.get(name) ?? {};
     const settings = cacheSettings(own, this.options.defaults ?? {}, this.isShared);
-    const { policy, tier } = settings;
-    const { namespace, clock } = this;
-    const isEnabled = this.caching !== undefined;
-    const { memory, store } = isEnabled
-      ? this.tiers(name, settings)
-      : { memory: noMemory, store: noStore };
-    return new NamedCache(name, {
-      policy: isEnabled ? policy : { ...policy, singleFlight: false, strict: false },
-      memory,
-      store,
-      tier: tier.kind,
+    const { namespace, clock, onError, scopes, keeper, near, bus } = this;
+    return new CacheBuilder(name, settings, {
+      namespace,
+      clock,
+      isEnabled: this.caching !== undefined,
+      onError,
       realm: this,
-      place: {
-        namespace,
-        version: tier.kind === 'shared' ? `${tier.version}` : '1',
-        scope: 'global',
-      },
-      recorder: new CacheRecorder({ namespace, cache: name, onError: this.onError }),
-      clock,
-      random: Math.random,
-      patience: this.deadlineOf(policy.waitMs),
       closing: this.closing.signal,
-    });
-  }
-
-  private tiers(
-    name: string,
-    { tier, policy }: CacheSettings,
-  ): { memory: Memory; store: CacheStore } {
-    const { clock, memoryVersions: versions } = this;
-    const where = `cache '${name}'`;
-    const { refreshAhead } = policy.freshness;
-    if (tier.kind === 'memory') {
-      const { idleMs } = policy;
-      const memory = new BoundedMemoryTier({
-        ...tier.memory,
-        idleMs,
-        refreshAhead,
-        versions,
-        where,
-      });
-      return { memory, store: new MemoryStore({ tier: memory, versions, clock }) };
-    }
-    const codec = new EntryCodec(tier.codec);
-    const copy = (value: unknown) => codec.copy(value, where);
-    const shared = this.redisStore(name, codec, { tier, policy });
-    if (tier.memory === undefined) return { memory: { ...noMemory, copy }, store: shared };
-    const isCustom = typeof tier.codec.serializer === 'object';
-    const near = this.nearTier(name, tier.memory, {
-      refreshAhead,
-      copy: isCustom ? copy : undefined,
-    });
-    const bus = this.bus!;
-    return {
-      memory: near,
-      store: new TieredStore({ cache: name, shared, near, bus, clock }),
-    };
-  }
-
-  private nearTier(
-    name: string,
-    settings: MemorySettings,
-    more: Pick<MemoryTierSettings, 'refreshAhead' | 'copy'>,
-  ): NearTier {
-    const { near } = this;
-    const bus = this.bus!;
-    const tier = new BoundedMemoryTier({
-      ...settings,
-      ...more,
-      idleMs: undefined,
-      versions: near.tags,
-      where: `cache '${name}'`,
-    });
-    const keys = new MemoryVersions(near.sequence);
-    const { maxStalenessMs } = settings;
-    const nearTier = new NearTier({ tier, others: bus, keys, maxStalenessMs });
-    near.add(name, nearTier);
-    bus.follow(maxStalenessMs);
-    return nearTier;
-  }
-
-  private redisStore(
-    name: string,
-    codec: EntryCodec,
-    {
-      tier,
-      policy,
-    }: { tier: Extract<CacheSettings['tier'], { kind: 'shared' }>; policy: CachePolicy },
-  ): RedisStore {
-    const { namespace, clock, keeper } = this;
-    return new RedisStore({
-      cache: name,
-      exchange: this.exchange(`cache '${name}'`, tier.storeTimeoutMs),
-      layout: new KeyLayout({ namespace, version: tier.version, cache: name }),
-      tags: new TagLayout(namespace),
-      codec,
+      scopes,
       keeper,
-      clock,
-      idleMs: policy.idleMs,
-      batching: tier.batching,
-    });
+      versions: this.memoryVersions,
+      near,
+      bus,
+      exchange: (where, storeMs) => this.exchange(where, storeMs),
+      deadlineOf: (ms) => this.deadlineOf(ms),
+    }).build();
   }
+
+  /** Tags that the running code evicts: its tenant's, and those of the caches that belong to everybody. */
+  private readonly nameTags: TagNaming = (tags) => {
+    const { scopes } = this;
+    if (scopes.defaultKind === 'global') return globalTags(tags);
+    const scope = scopes.scopeOf('tenant', 'evictTags');
+    const own = scope === undefined ? [] : namingOf(tagScope(scope))(tags);
+    return [...own, ...globalTags(tags)];
+  };
 
   private tagEvictions(): TagEvictions {
     const { namespace, options, onError, memoryVersions } = this;
@@ -355,6 +279,7 @@ function copied(options: ElastiCacheModuleOptions): ElastiCacheModuleOptions {
   const caches = Object.entries(options.caches ?? {});
   return Object.freeze({
     ...options,
+    ...(options.tenancy && { tenancy: { ...options.tenancy } }),
     defaults: copiedCache(options.defaults ?? {}),
     caches: Object.fromEntries(caches.map(([name, own]) => [name, copiedCache(own)])),
   });

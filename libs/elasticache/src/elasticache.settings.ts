@@ -8,6 +8,7 @@ import type {
   ElastiCacheModuleOptions,
 } from './elasticache.options.js';
 import type { Fault } from './errors/catalogue.js';
+import type { ScopeKind } from './key/scope.js';
 import { faultsIn, isObject, isText } from './invocation/option.rules.js';
 import type { Eviction, Isolation } from './memory/memory.tier.js';
 import { type Duration, parseDuration } from './time/duration.js';
@@ -16,6 +17,8 @@ import { type Duration, parseDuration } from './time/duration.js';
 export interface CacheSettings {
   readonly policy: CachePolicy;
   readonly tier: MemoryOnly | Shared;
+  /** Whose entries are kept apart, where the options say. */
+  readonly scope: ScopeKind | undefined;
 }
 
 export interface MemorySettings {
@@ -66,10 +69,16 @@ export function moduleFaults(options: ElastiCacheModuleOptions): Fault[] {
   const { caches, defaults, connection } = options ?? {};
   const isShared = connection !== undefined;
   const base = isObject(defaults) ? defaults : {};
-  faults.push(...connectionFaults(connection), ...tierFaults(base, { isShared, path: 'defaults' }));
+  const scopes = scopesOf(options ?? {});
+  const place = { isShared, scopes, path: 'defaults' };
+  faults.push(
+    ...connectionFaults(connection),
+    ...tierFaults(base, place),
+    ...scopeFaults(base, place),
+  );
   for (const [name, own] of isObject(caches) ? Object.entries(caches) : []) {
     if (name === '') faults.push({ path: 'caches', message: NO_NAME });
-    faults.push(...cacheFaults(own, { defaults: base, isShared, path: `caches.${name}` }));
+    faults.push(...cacheFaults(own, { ...place, defaults: base, path: `caches.${name}` }));
   }
   return faults;
 }
@@ -89,6 +98,8 @@ interface CachePlace {
   /** What the cache starts from. */
   readonly defaults?: CacheOptions;
   readonly isShared: boolean;
+  /** The kinds of scope that there are. */
+  readonly scopes: readonly ScopeKind[];
   readonly path: string;
 }
 
@@ -96,8 +107,23 @@ interface CachePlace {
 export function cacheFaults(own: unknown, place: CachePlace): Fault[] {
   return [
     ...faultsIn(own, cacheRules, place.path),
-    ...(isObject(own) ? tierFaults(own, place) : []),
+    ...(isObject(own) ? [...tierFaults(own, place), ...scopeFaults(own, place)] : []),
   ];
+}
+
+/** The kinds of scope for which something says whose the running code is. */
+export function scopesOf({ tenancy, identity }: ElastiCacheModuleOptions): readonly ScopeKind[] {
+  if (tenancy !== undefined) return ['global', 'tenant', 'user'];
+  return identity === undefined ? ['global'] : ['global', 'user'];
+}
+
+/** What could not be kept apart is found at start-up, not with the first value that reaches a stranger. */
+function scopeFaults({ scope }: CacheOptions, { scopes, path }: CachePlace): Fault[] {
+  if (scope === undefined || scopes.includes(scope)) return [];
+  if (scope !== 'tenant' && scope !== 'user') return []; // told already
+  const remedy = scope === 'tenant' ? 'tenancy' : 'tenancy or identity';
+  const message = `'${scope}' needs to know whose the running code is: set the option ${remedy} of forRoot`;
+  return [{ path: `${path}.scope`, message }];
 }
 
 /** A cache has a tier to live in. Where the defaults alone are to blame they are blamed once, there. */
@@ -132,7 +158,7 @@ export function cacheSettings(
   isShared: boolean,
 ): CacheSettings {
   const options = { ...cacheDefaults, ...given(defaults), ...given(own) };
-  const { cacheNull, tti, ttl } = options;
+  const { cacheNull, tti, ttl, scope } = options;
   const isInRedis = options.shared ?? isShared;
   const policy: CachePolicy = {
     ttl: typeof ttl === 'function' ? ttl : parseDuration(ttl)!,
@@ -157,12 +183,13 @@ export function cacheSettings(
     loads: options.loads && { queue: Number.POSITIVE_INFINITY, ...given(options.loads) },
   };
   if (!isInRedis)
-    return { policy, tier: { kind: 'memory', memory: memorySettings(own, defaults) } };
+    return { policy, scope, tier: { kind: 'memory', memory: memorySettings(own, defaults) } };
   const { version, serializer, compression, batching } = options;
   // Of a time to idle Redis has to see each read.
   const isInFront = (own.memory ?? defaults.memory) !== false && policy.idleMs === undefined;
   return {
     policy,
+    scope,
     tier: {
       kind: 'shared',
       version,

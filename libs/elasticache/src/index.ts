@@ -32,6 +32,7 @@ export {
 } from './invocation/cache.operation.js';
 
 export type {
+  AllTenants,
   Cache,
   CacheErrorContext,
   CacheErrorHandler,
@@ -43,9 +44,13 @@ export type {
 export { CacheManager } from './cache/cache.manager.js';
 export type { SingleFlight, TtlCall } from './cache/cache.policy.js';
 export { CacheTransaction } from './coherence/cache.transaction.js';
+export { CacheContext, type Identity } from './identity/cache.context.js';
+export { entraIdentity, fromRequest, type IdentitySource } from './identity/identity.source.js';
+export type { TenancyOptions } from './identity/scope.resolver.js';
 export type { CacheEntry, Tier } from './entry/cache.entry.js';
 export { type Glob, glob, type GlobValue } from './key/glob.js';
 export type { Key } from './key/key.encoding.js';
+export type { ScopeKind } from './key/scope.js';
 
 export type { CompressionOptions, Serializer, SerializerName } from './codec/serializer.js';
 export type { ConnectionOptions } from './connection/connection.options.js';
@@ -60,6 +65,7 @@ export {
   CacheSerializationError,
   CacheTimeoutError,
   CacheUnavailableError,
+  TenantRequiredError,
   UnknownCacheError,
 } from './errors/cache.errors.js';
 export type { CacheErrorCode, Fault } from './errors/catalogue.js';

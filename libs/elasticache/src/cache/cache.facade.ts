@@ -1,11 +1,21 @@
 import { CacheTransaction } from '../coherence/cache.transaction.js';
 import type { CacheEntry, Entry } from '../entry/cache.entry.js';
 import { CacheError } from '../errors/cache.errors.js';
+import { checkedName } from '../identity/cache.context.js';
 import { Glob } from '../key/glob.js';
 import { encodeKey, type Key } from '../key/key.encoding.js';
+import { plainTag } from '../key/tag.names.js';
 import type { Duration } from '../time/duration.js';
 import type { Ask } from '../store/cache.store.js';
-import type { Cache, CacheExplanation, CacheStats, LoadOptions, PutOptions } from './cache.js';
+import type {
+  AllTenants,
+  Cache,
+  CacheExplanation,
+  CacheStats,
+  LoadOptions,
+  PutOptions,
+} from './cache.js';
+import type { CacheFamily } from './cache.family.js';
 import type { KeepOptions } from './entry.maker.js';
 import { explain } from './explanation.js';
 import type { Loaded } from './flight.js';
@@ -20,16 +30,24 @@ import { evictInUnit, putInUnit } from './unit.writes.js';
 /** The same for all calls without options: nothing is made of them. */
 const NO_OPTIONS = {};
 
+interface FacadeParts {
+  readonly familyOf: () => CacheFamily;
+  /** Of all scopes. */
+  readonly evictTags: (tags: readonly string[]) => Promise<boolean>;
+  /** Whose entries it shows; default the running code's. */
+  readonly tenant?: string;
+}
+
 /**
  * A cache as the application sees it: typed keys in front of the encoded ones. The cache behind it
  * is looked up at its first use, so that it may be injected before every module has had its say.
  */
 export class CacheFacade<K extends Key = Key, V = unknown> implements Cache<K, V> {
-  private resolved: NamedCache | undefined;
+  private resolved: CacheFamily | undefined;
 
   constructor(
     readonly name: string,
-    private readonly resolve: (name: string) => NamedCache,
+    private readonly parts: FacadeParts,
   ) {}
 
   /** Not async: a hit in memory is answered in this turn. */
@@ -55,7 +73,14 @@ export class CacheFacade<K extends Key = Key, V = unknown> implements Cache<K, V
     const stale = found?.freshness === 'stale';
     if (stale) named.recorder.hit(ask.text, tier);
     const { createdAt, expiresAt, tags = [] } = entry;
-    return { value: this.valueOf(entry), createdAt, expiresAt, tags, tier, stale };
+    return {
+      value: this.valueOf(entry),
+      createdAt,
+      expiresAt,
+      tags: tags.map(plainTag),
+      tier,
+      stale,
+    };
   }
 
   async getOrLoad<T extends V>(
@@ -218,8 +243,31 @@ export class CacheFacade<K extends Key = Key, V = unknown> implements Cache<K, V
     return new CacheError('CACHE_OPTION_VALUE', { where: this.where, option: 'load', problem });
   }
 
+  forTenant(tenant: string): Cache<K, V> {
+    if (this.family.kind === 'global')
+      throw new CacheError('CACHE_NO_TENANTS', { where: this.where });
+    checkedName(tenant, 'tenant', 'forTenant');
+    return new CacheFacade<K, V>(this.name, { ...this.parts, tenant });
+  }
+
+  forAllTenants(): AllTenants {
+    const { family } = this;
+    const { only } = family;
+    return {
+      clear: () => (only === undefined ? family.clear() : this.clear()),
+      evictTags: (...tags) => this.parts.evictTags(tags),
+      stats: () => (only === undefined ? family.stats() : only.recorder.stats()),
+    };
+  }
+
+  private get family(): CacheFamily {
+    return (this.resolved ??= this.parts.familyOf());
+  }
+
   private get named(): NamedCache {
-    return (this.resolved ??= this.resolve(this.name));
+    const { family } = this;
+    const { tenant } = this.parts;
+    return family.only ?? (tenant === undefined ? family.current() : family.ofTenant(tenant));
   }
 
   private get where(): string {
@@ -244,7 +292,7 @@ export class CacheFacade<K extends Key = Key, V = unknown> implements Cache<K, V
     if (tags === undefined) return { text, tags: named.tags };
     if (typeof tags === 'function') return { text, tags: named.tags, lateTags: true };
     const problem = tagsFault(tags);
-    if (problem === undefined) return { text, tags: mergedTags(named.tags, tags) };
+    if (problem === undefined) return { text, tags: mergedTags(named.tags, named.nameTags(tags)) };
     throw new CacheError('CACHE_OPTION_VALUE', { where: this.where, option: 'tags', problem });
   }
 

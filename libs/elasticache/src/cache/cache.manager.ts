@@ -1,19 +1,21 @@
 import { CacheError, UnknownCacheError } from '../errors/cache.errors.js';
 import type { Key } from '../key/key.encoding.js';
-import type { Cache, CacheStats } from './cache.js';
+import type { AllTenants, Cache, CacheStats } from './cache.js';
 import { CacheFacade } from './cache.facade.js';
-import type { NamedCache } from './named.cache.js';
-import { tagsFault } from './tags.js';
+import type { CacheFamily } from './cache.family.js';
+import { type TagNaming, tagsFault } from './tags.js';
 import type { TagEvictions } from './tag.evictions.js';
 import { evictTagsInUnit } from './unit.writes.js';
 
 export interface CacheManagerSettings {
   /** Makes the cache of a name, which is asked once a name. */
-  readonly build: (name: string) => NamedCache;
+  readonly build: (name: string) => CacheFamily;
   /** The configured names, in their order. */
   readonly configured: () => readonly string[];
   readonly dynamicCaches: boolean;
   readonly tags: TagEvictions;
+  /** The names, within the library, of tags in the scopes that the running code may evict. */
+  readonly nameTags: TagNaming;
 }
 
 /**
@@ -25,7 +27,7 @@ export interface CacheManagerSettings {
  */
 export class CacheManager {
   private readonly facades = new Map<string, CacheFacade>();
-  private readonly caches = new Map<string, NamedCache>();
+  private readonly families = new Map<string, CacheFamily>();
 
   /** @internal Made by the module. */
   constructor(private readonly settings: CacheManagerSettings) {}
@@ -43,59 +45,88 @@ export class CacheManager {
   /** The configured caches and those made since. */
   get cacheNames(): string[] {
     return [
-      ...new Set([...this.settings.configured(), ...this.facades.keys(), ...this.caches.keys()]),
+      ...new Set([...this.settings.configured(), ...this.facades.keys(), ...this.families.keys()]),
     ];
   }
 
   /**
    * Evicts every entry that bears one of these tags, in every cache, in one step however many they
-   * are. True once acknowledged by every tier; false: it could not be, and was reported.
+   * are: of the current tenant, and of caches that belong to everybody. True once acknowledged by
+   * every tier; false: it could not be, and was reported.
    *
    * @throws CacheUnavailableError instead of answering false, under `onEvictFailure: 'throw'`
+   * @throws TenantRequiredError where no tenant is known, and one is required
    */
   async evictTags(...tags: readonly string[]): Promise<boolean> {
-    const problem = tagsFault(tags);
-    if (problem !== undefined) {
-      throw new CacheError('CACHE_OPTION_VALUE', { where: 'evictTags', option: 'tags', problem });
-    }
-    return evictTagsInUnit(tags, this.settings.tags);
+    const { tags: evictions, nameTags } = this.settings;
+    return evictTagsInUnit(nameTags(checkedTags(tags)), evictions);
   }
 
-  /** Empties every cache of this application; true once all have acknowledged it. */
+  /** Empties every cache of this application, for the current tenant; true once all have acknowledged it. */
   async clearAll(): Promise<boolean> {
     const cleared = await Promise.all(this.cacheNames.map((name) => this.getCache(name).clear()));
     return cleared.every(Boolean);
   }
 
-  /** The counters of every cache, by name. */
+  /** The counters of every cache, by name, for the current tenant. */
   stats(): Record<string, CacheStats> {
-    return Object.fromEntries(
-      this.cacheNames.map((name) => [name, this.named(name).recorder.stats()]),
-    );
+    return this.byName((name) => this.getCache(name).stats());
+  }
+
+  /**
+   * What concerns all tenants and users at once.
+   *
+   * @example
+   * await manager.forAllTenants().evictTags('prices');
+   */
+  forAllTenants(): AllTenants<Record<string, CacheStats>> {
+    return {
+      clear: async () => {
+        const all = this.cacheNames.map((name) => this.getCache(name).forAllTenants().clear());
+        return (await Promise.all(all)).every(Boolean);
+      },
+      evictTags: (...tags) => this.evictTagsEverywhere(tags),
+      stats: () => this.byName((name) => this.getCache(name).forAllTenants().stats()),
+    };
+  }
+
+  private async evictTagsEverywhere(tags: readonly string[]): Promise<boolean> {
+    return this.settings.tags.evictEverywhere(checkedTags(tags));
+  }
+
+  private byName(statsOf: (name: string) => CacheStats): Record<string, CacheStats> {
+    return Object.fromEntries(this.cacheNames.map((name) => [name, statsOf(name)]));
   }
 
   /** @internal The cache to be injected: its name need not be known before every module had its say. */
   facade(name: string): CacheFacade {
     let facade = this.facades.get(name);
     if (facade === undefined) {
-      facade = new CacheFacade(name, (asked) => this.named(asked));
+      const evictTags = (tags: readonly string[]) => this.evictTagsEverywhere(tags);
+      facade = new CacheFacade(name, { familyOf: () => this.family(name), evictTags });
       this.facades.set(name, facade);
     }
     return facade;
   }
 
-  /** @internal The cache behind the name, on encoded keys. */
-  named(name: string): NamedCache {
-    let cache = this.caches.get(name);
-    if (cache === undefined) {
+  /** @internal The cache behind the name, in all its scopes. */
+  family(name: string): CacheFamily {
+    let family = this.families.get(name);
+    if (family === undefined) {
       this.assertKnown(name);
-      this.caches.set(name, (cache = this.settings.build(name)));
+      this.families.set(name, (family = this.settings.build(name)));
     }
-    return cache;
+    return family;
   }
 
   private assertKnown(name: string): void {
     if (this.settings.dynamicCaches || this.settings.configured().includes(name)) return;
     throw new UnknownCacheError(name, this.settings.configured());
   }
+}
+
+function checkedTags(tags: readonly string[]): readonly string[] {
+  const problem = tagsFault(tags);
+  if (problem === undefined) return tags;
+  throw new CacheError('CACHE_OPTION_VALUE', { where: 'evictTags', option: 'tags', problem });
 }

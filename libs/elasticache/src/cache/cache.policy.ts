@@ -6,6 +6,8 @@ export interface TtlCall {
   /** The encoded key. */
   readonly key: string;
   readonly value: unknown;
+  /** Whose entry it will be, in a cache of tenants or their users. */
+  readonly tenant?: string;
 }
 
 /** Who shares a load: nobody, the calls of one process, or those of all. */

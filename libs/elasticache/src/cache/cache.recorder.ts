@@ -33,7 +33,10 @@ export class CacheRecorder {
   private coalescedCalls = 0;
   private staleServed = 0;
   private errors = 0;
-  private readonly lost = new LRUCache<string, true>({ max: MOST_LOST });
+  private readonly lost = new LRUCache<string, true>({
+    maxSize: MOST_LOST, // `max` would take the room of all at once, in every scope of every cache
+    sizeCalculation: () => 1,
+  });
 
   constructor(private readonly settings: RecorderSettings) {}
 
@@ -113,7 +116,7 @@ export class CacheRecorder {
 
   stats(): CacheStats {
     const { hits, misses, puts, evictions, loads, loadFailures, staleServed, errors } = this;
-    const hitRate = hits === 0 ? 0 : hits / (hits + misses);
+    const hitRate = rateOf(hits, misses);
     const coalesced = this.coalescedCalls;
     const counted = { hits, misses, puts, evictions, loads, loadFailures, coalesced };
     return { ...counted, staleServed, errors, hitRate };
@@ -133,4 +136,17 @@ export class CacheRecorder {
   private get source() {
     return { namespace: this.settings.namespace, cache: this.settings.cache };
   }
+}
+
+function rateOf(hits: number, misses: number): number {
+  return hits === 0 ? 0 : hits / (hits + misses);
+}
+
+/** Of two together. */
+export function addStats(one: CacheStats | undefined, other: CacheStats): CacheStats {
+  if (one === undefined) return other;
+  const names = Object.keys(other) as (keyof CacheStats)[];
+  const sum = Object.fromEntries(names.map((name) => [name, one[name] + other[name]]));
+  const { hits, misses } = sum as unknown as CacheStats;
+  return { ...(sum as unknown as CacheStats), hitRate: rateOf(hits, misses) };
 }

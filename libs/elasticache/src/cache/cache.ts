@@ -199,6 +199,29 @@ export interface Cache<K extends Key = Key, V = any> {
   clear(): Promise<boolean>;
   /** What is known of a key, and why a lookup would miss. Counts nothing. */
   explain(key: K): Promise<CacheExplanation>;
-  /** The counters of this cache in this process. */
+  /** The counters of this cache in this process, for the current tenant or user. */
   stats(): CacheStats;
+  /**
+   * This cache for another tenant than the current one.
+   *
+   * @throws CacheError (`CACHE_NO_TENANTS`) where it belongs to everybody
+   * @example
+   * await invoices.forTenant('acme').clear();
+   */
+  forTenant(tenant: string): Cache<K, V>;
+  /** What concerns all tenants and users of this cache at once. */
+  forAllTenants(): AllTenants;
+}
+
+/**
+ * What concerns all tenants, and all their users, at once. An invalidation looks through the names of
+ * all keys in Redis: its cost grows with them, though it holds nothing up.
+ */
+export interface AllTenants<S = CacheStats> {
+  /** Invalidates all entries. True once acknowledged by every tier. */
+  clear(): Promise<boolean>;
+  /** Evicts every entry that bears one of these tags, in every cache. True once acknowledged by every tier. */
+  evictTags(...tags: string[]): Promise<boolean>;
+  /** The counters of this process, all together. */
+  stats(): S;
 }

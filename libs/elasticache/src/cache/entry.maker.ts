@@ -7,7 +7,7 @@ import { type Random, shortened } from '../time/jitter.js';
 import type { CachePolicy } from './cache.policy.js';
 import type { Loaded } from './flight.js';
 import type { Inherited } from './inheritance.js';
-import { mergedTags, tagsFault } from './tags.js';
+import { mergedTags, MOST_TAGS, type TagNaming, tagsFault } from './tags.js';
 
 /** How one operation differs from what the cache does by itself. */
 export interface KeepOptions {
@@ -34,6 +34,10 @@ export interface EntryMakerParts {
   readonly random: Random;
   /** Names the cache in errors. */
   readonly where: string;
+  /** Whose entries these are. */
+  readonly tenant?: string | undefined;
+  /** The names, within the library, of tags that the application names. */
+  readonly nameTags: TagNaming;
 }
 
 /** Decides whether a value becomes an entry, with which tags, and for how long. */
@@ -81,7 +85,7 @@ export class EntryMaker {
     if (lateTags === undefined) return ask.tags;
     const late = evaluated(where, 'tags', () => lateTags(loaded));
     const problem = tagsFault(late);
-    if (problem === undefined) return mergedTags(ask.tags, late);
+    if (problem === undefined) return mergedTags(ask.tags, this.parts.nameTags(late));
     throw new CacheError('CACHE_OPTION_VALUE', { where, option: 'tags', problem });
   }
 
@@ -91,20 +95,25 @@ export class EntryMaker {
     { method: where = this.parts.where }: KeepOptions,
   ): readonly string[] {
     const tags = mergedTags(own, [...inherited.keys()]);
-    const problem = tagsFault(tags);
-    if (problem === undefined) return tags;
-    const told = `${problem}, those of the entries it was made of included`;
-    throw new CacheError('CACHE_OPTION_VALUE', { where, option: 'tags', problem: told });
+    if (tags.length <= MOST_TAGS) return tags;
+    const problem = `must name at most ${MOST_TAGS} tags, those of the entries it was made of included`;
+    throw new CacheError('CACHE_OPTION_VALUE', { where, option: 'tags', problem });
   }
 
   private lifetimeMs(text: string, loaded: Loaded, options: KeepOptions): number {
     const { value } = loaded;
-    const { nulls, ttl } = this.parts.policy;
+    const { policy, tenant } = this.parts;
+    const { nulls, ttl } = policy;
     if (isNull(value) && typeof nulls === 'number') return nulls;
     const where = options.method ?? this.parts.where;
     const chosen = evaluated(where, 'ttl', () => {
       const own = options.ttl?.(loaded);
-      return own ?? (typeof ttl === 'function' ? ttl({ key: text, value }) : ttl);
+      return (
+        own ??
+        (typeof ttl === 'function'
+          ? ttl({ key: text, value, ...(tenant !== undefined && { tenant }) })
+          : ttl)
+      );
     });
     const ttlMs = parseDuration(chosen);
     if (ttlMs !== undefined) return ttlMs;

@@ -1,3 +1,4 @@
+import { plainTag } from '../key/tag.names.js';
 import type { Ask } from '../store/cache.store.js';
 import type { CacheExplanation } from './cache.js';
 import type { NamedCache } from './named.cache.js';
@@ -14,7 +15,12 @@ export async function explain(cache: NamedCache, ask: Ask): Promise<CacheExplana
   if (entry === undefined || freshness === 'dead') {
     const reason = entry === undefined ? look.miss! : 'expired';
     const miss = reason === 'absent' ? cache.recorder.whyAbsent(ask.text) : reason;
-    return { ...common, found: 'miss', miss, tags: entry?.tags ?? look.tags ?? ask.tags };
+    return {
+      ...common,
+      found: 'miss',
+      miss,
+      tags: (entry?.tags ?? look.tags ?? ask.tags).map(plainTag),
+    };
   }
   const now = cache.clock.now();
   return {
@@ -22,6 +28,6 @@ export async function explain(cache: NamedCache, ask: Ask): Promise<CacheExplana
     found: freshness === 'stale' ? 'stale' : 'fresh',
     ageMs: now - entry.createdAt,
     remainingMs: entry.expiresAt - now,
-    tags: entry.tags ?? [],
+    tags: (entry.tags ?? []).map(plainTag),
   };
 }

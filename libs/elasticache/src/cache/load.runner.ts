@@ -16,32 +16,43 @@ export interface LoadRunnerParts {
   /** How long a load waits for room. */
   readonly patience: Deadline;
   readonly where: string;
+  /** Default: one of its own, as the policy says. */
+  readonly room?: LoadRoom | undefined;
+}
+
+/** How many loads of a cache run at a time in this process: in all its scopes together. */
+export class LoadRoom {
+  readonly bulkhead: Bulkhead;
+  /** Whether the running code has room already: a load within a load of the same cache needs none of its own. */
+  readonly inside = new AsyncLocalStorage<{ isOver: boolean }>();
+
+  constructor(limits: NonNullable<CachePolicy['loads']>) {
+    this.bulkhead = new Bulkhead(limits);
+  }
 }
 
 /** Runs the loaders of one cache: counts them and, where `loads` says so, bounds how many run at a time. */
 export class LoadRunner {
-  private readonly bulkhead: Bulkhead | undefined;
-  /** Whether the running code has room already: a load within a load of the same cache needs none of its own. */
-  private readonly inside = new AsyncLocalStorage<{ isOver: boolean }>();
+  private readonly room: LoadRoom | undefined;
 
   constructor(private readonly parts: LoadRunnerParts) {
     const { loads } = parts.policy;
-    this.bulkhead = loads && new Bulkhead(loads);
+    this.room = parts.room ?? (loads && new LoadRoom(loads));
   }
 
   /** Whether the running code is part of a load that has room here. What that load has left running is not. */
   get isInside(): boolean {
-    return this.bulkhead !== undefined && this.inside.getStore()?.isOver === false;
+    return this.room?.inside.getStore()?.isOver === false;
   }
 
   /** Whether a load would have to wait for room. */
   get isFull(): boolean {
-    return this.bulkhead !== undefined && this.bulkhead.isFull && !this.isInside;
+    return this.room !== undefined && this.room.bulkhead.isFull && !this.isInside;
   }
 
   /** Runs what needs room of its own, though begun in a load. */
   outside<T>(work: () => T): T {
-    return this.bulkhead === undefined ? work() : this.inside.exit(work);
+    return this.room === undefined ? work() : this.room.inside.exit(work);
   }
 
   /**
@@ -50,18 +61,18 @@ export class LoadRunner {
    * @throws CacheTimeoutError (`CACHE_LOADS_FULL`) where there is no room in time
    */
   run<T>(text: string, load: () => Promise<T>, flight?: Flight): Promise<T> {
-    const { bulkhead } = this;
-    if (bulkhead === undefined || this.isInside) return this.timed(text, load, flight);
+    if (this.room === undefined || this.isInside) return this.timed(text, load, flight);
+    const { bulkhead, inside } = this.room;
     let isLate = false;
     let isBegun = false;
     const begun = () => (isBegun = !isLate);
     const refused = () => this.full();
-    const room = { isOver: false };
+    const place = { isOver: false };
     const loadInside = () =>
-      this.inside
-        .run(room, () => this.timed(text, load, flight))
+      inside
+        .run(place, () => this.timed(text, load, flight))
         .finally(() => {
-          room.isOver = true;
+          place.isOver = true;
         });
     const work = bulkhead.run(loadInside, { begun, refused });
     return this.inTime(work, () => {

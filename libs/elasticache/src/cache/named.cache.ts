@@ -18,8 +18,9 @@ import { FencedPut, type PutAsk } from './fenced.put.js';
 import { closedFlight, type Flight, Flights, landed, type Loaded, type Seat } from './flight.js';
 import type { TagSource } from './inheritance.js';
 import { inherit, isPartOf } from './load.context.js';
-import { LoadRunner } from './load.runner.js';
+import { type LoadRoom, LoadRunner } from './load.runner.js';
 import { QueuedLoads } from './queued.loads.js';
+import { globalTags, type TagNaming } from './tags.js';
 import { WaitingRoom } from './waiting.room.js';
 
 export interface NamedCacheParts {
@@ -35,6 +36,12 @@ export interface NamedCacheParts {
   readonly random: Random;
   /** The parts of its keys beside its name. */
   readonly place: { readonly namespace: string; readonly version: string; readonly scope: string };
+  /** Whose entries these are, where they are a tenant's. */
+  readonly tenant?: string | undefined;
+  /** Default: those of the global scope. */
+  readonly nameTags?: TagNaming;
+  /** Of the loads of all scopes, where these are bounded. */
+  readonly room?: LoadRoom | undefined;
   /** Of `waitMs`. */
   readonly patience: Deadline;
   /** Aborted when the application shuts down. */
@@ -79,6 +86,9 @@ export class NamedCache {
   readonly loads: LoadRunner;
   readonly clock: Clock;
   readonly place: NamedCacheParts['place'];
+  readonly nameTags: TagNaming;
+  /** The tags of the cache, by their names within the library. */
+  readonly tags: readonly string[];
   /** Keys that are being renewed behind somebody's back. */
   readonly refreshing = new Set<string>();
   private readonly maker: EntryMaker;
@@ -109,7 +119,10 @@ export class NamedCache {
     this.queued = new QueuedLoads(parts.patience);
     this.waitingRoom = new WaitingRoom(clock, parts.random);
     this.loads = new LoadRunner({ ...parts, where });
-    const maker = new EntryMaker({ ...parts, where });
+    const { nameTags = globalTags } = parts;
+    this.nameTags = nameTags;
+    this.tags = nameTags(policy.tags);
+    const maker = new EntryMaker({ ...parts, nameTags, where });
     this.maker = maker;
     this.evictions = new CacheEvictions({ policy, store, recorder, where });
     const { evictions } = this;
@@ -245,11 +258,6 @@ export class NamedCache {
   /** Who shares a load: as the operation says, else as the cache does. */
   sharingOf({ singleFlight }: { readonly singleFlight?: SingleFlight }): SingleFlight {
     return singleFlight ?? this.policy.singleFlight;
-  }
-
-  /** The tags of the cache and of an operation on it. */
-  get tags(): readonly string[] {
-    return this.policy.tags;
   }
 
   /** The value of an entry found here, as a caller may have it. */

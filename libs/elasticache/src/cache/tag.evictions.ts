@@ -48,6 +48,18 @@ export class TagEvictions {
     }, method);
   }
 
+  /** As {@link evict}, in all scopes; by the tags themselves. */
+  evictEverywhere(tags: readonly string[]): Promise<boolean> {
+    const { memory, shared } = this.parts;
+    return this.run(async () => {
+      try {
+        await shared.evictEverywhere(tags);
+      } finally {
+        await memory.evictEverywhere(tags);
+      }
+    });
+  }
+
   /**
    * First phase, which only strict mode has. Tags that are not known yet cannot be guarded.
    *

@@ -22,6 +22,8 @@ import type { Clock } from '../time/clock.js';
 
 export interface TieredStoreParts {
   readonly cache: string;
+  /** Default the global one. */
+  readonly scope?: string;
   readonly shared: CacheStore;
   readonly near: NearTier;
   readonly bus: Bus;
@@ -173,8 +175,9 @@ export class TieredStore implements CacheStore {
   }
 
   private invalidating<T>(work: () => Promise<T>, texts?: readonly string[]): Promise<T> {
-    const { bus, cache } = this.parts;
-    return invalidating(bus, { cache, ...(texts && { texts }) }, work);
+    const { bus, cache, scope } = this.parts;
+    const place = scope === undefined ? { cache } : { cache, scope };
+    return invalidating(bus, { ...place, ...(texts && { texts }) }, work);
   }
 }
 
@@ -198,6 +201,12 @@ export class TieredTags implements TagStore {
     return toldGuard(guard, (work) => this.invalidating(work, tags));
   }
 
+  evictEverywhere(tags: readonly string[]): Promise<void> {
+    const { bus, isNeeded, shared } = this.parts;
+    const work = () => shared.evictEverywhere(tags);
+    return isNeeded() ? invalidating(bus, { everyTag: true }, work) : work();
+  }
+
   private invalidating<T>(work: () => Promise<T>, tags: readonly string[]): Promise<T> {
     const { bus, isNeeded } = this.parts;
     return isNeeded() ? invalidating(bus, { tags }, work) : work();
@@ -208,7 +217,7 @@ export class TieredTags implements TagStore {
  * The shared tier, then the bus, then our own copies. Where the shared tier failed nobody knows what
  * it did: all are told as far as that can be had, but nobody waits for it.
  */
-async function invalidating<T>(
+export async function invalidating<T>(
   bus: Bus,
   invalidation: Invalidation,
   work: () => Promise<T>,

@@ -16,7 +16,10 @@ const MOST_REMEMBERED = 1_000;
  * question a process.
  */
 export class WaitingRoom {
-  private readonly since = new LRUCache<string, number>({ max: MOST_REMEMBERED });
+  private readonly since = new LRUCache<string, number>({
+    maxSize: MOST_REMEMBERED, // `max` would take the room of all at once, in every scope of every cache
+    sizeCalculation: () => 1,
+  });
   private readonly looks = new Map<string, Promise<void>>();
 
   constructor(

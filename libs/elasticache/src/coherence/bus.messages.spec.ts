@@ -10,9 +10,17 @@ describe('A message of the bus', () => {
       { cache: 'articles', texts: ['7', 'é:{*}"\n'] },
       { cache: 'lists' },
       { tags: ['user:7'] },
+      { cache: 'invoices', scope: 't=acme', texts: ['7'] },
+      { cache: 'invoices', everywhere: true as const },
+      { everyTag: true as const },
     ];
     const message = received(...encoded('other', invalidations));
     expect(invalidationsOf(message, 'me')).toEqual(invalidations);
+  });
+
+  it('means what one kind says, whatever else it holds', () => {
+    const fields = what([{ cache: 'a', tags: 7, everyTag: true, other: {} }]);
+    expect(invalidationsOf(fields, 'me')).toEqual([{ cache: 'a' }]);
   });
 
   it('of one’s own says nothing new', () => {
@@ -30,6 +38,8 @@ describe('A message of the bus', () => {
     ['no keys', what([{ cache: 'a', texts: 'b' }])],
     ['keys that are none', what([{ cache: 'a', texts: [7] }])],
     ['tags that are none', what([{ tags: [null] }])],
+    ['a scope that is none', what([{ cache: 'a', scope: 7 }])],
+    ['everywhere, and not', what([{ cache: 'a', everywhere: 'b' }])],
     ['null', what([null])],
   ])('that cannot be understood is told from an empty one: %s', (_, fields) => {
     expect(invalidationsOf(fields, 'me')).toBeUndefined();

@@ -23,17 +23,31 @@ export function invalidationsOf(
   if (named.get('from') === origin) return [];
   try {
     const invalidations: unknown = JSON.parse(named.get('what') ?? '');
-    return isList(invalidations) && invalidations.every(isInvalidation) ? invalidations : undefined;
+    if (!isList(invalidations)) return undefined;
+    const known = invalidations.map(invalidationOf);
+    return known.includes(undefined) ? undefined : (known as Invalidation[]);
   } catch {
     return undefined;
   }
 }
 
-function isInvalidation(value: unknown): value is Invalidation {
-  if (typeof value !== 'object' || value === null) return false;
-  const { cache, texts, tags } = value as Record<string, unknown>;
-  if (cache === undefined) return isList(tags) && tags.every(isText);
-  return isText(cache) && (texts === undefined || (isList(texts) && texts.every(isText)));
+/** Its known parts alone, as one kind; undefined for what is none. */
+function invalidationOf(value: unknown): Invalidation | undefined {
+  if (typeof value !== 'object' || value === null) return undefined;
+  const { cache, scope, texts, tags, everywhere, everyTag } = value as Record<string, unknown>;
+  if (cache === undefined) {
+    if (everyTag === true) return { everyTag };
+    return isTexts(tags) ? { tags } : undefined;
+  }
+  if (!isText(cache)) return undefined;
+  if (everywhere !== undefined) return everywhere === true ? { cache, everywhere } : undefined;
+  if (scope !== undefined && !isText(scope)) return undefined;
+  if (texts !== undefined && !isTexts(texts)) return undefined;
+  return { cache, ...(scope !== undefined && { scope }), ...(texts !== undefined && { texts }) };
+}
+
+function isTexts(value: unknown): value is string[] {
+  return isList(value) && value.every(isText);
 }
 
 function isList(value: unknown): value is unknown[] {

@@ -20,6 +20,7 @@ const samples: { [C in CacheErrorCode]: CatalogueParams<C> } = {
   CACHE_NOT_GUARDED: { where, problem: 'connect ECONNREFUSED' },
   CACHE_LOAD_FAILED: { where },
   CACHE_TENANT_REQUIRED: { where, what: 'tenant' },
+  CACHE_NO_TENANTS: { where },
   CACHE_IDENTITY: { where, what: 'user', longest: 256 },
   CACHE_LOADS_FULL: { where, concurrent: 16, queue: 128 },
 };
@@ -41,6 +42,7 @@ const remedies: Record<CacheErrorCode, RegExp> = {
   CACHE_NOT_GUARDED: /did not run.*Try again; check the connection/,
   CACHE_LOAD_FAILED: /given a stored value; the cause is attached/,
   CACHE_TENANT_REQUIRED: /Run it within CacheContext\.run/,
+  CACHE_NO_TENANTS: /Use it as it is/,
   CACHE_IDENTITY: /Give its identifier/,
   CACHE_LOADS_FULL: /raise loads or timeouts\.wait/,
 };

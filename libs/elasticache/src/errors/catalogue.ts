@@ -37,13 +37,15 @@ export const catalogue = {
     `${p.where}: the strict invalidation could not be prepared, so the method did not run (${p.problem}). Try again; check the connection.`,
   CACHE_LOAD_FAILED: (p: { where: string }) =>
     `${p.where}: a load failed whose caller was given a stored value; the cause is attached.`,
+  CACHE_LOADS_FULL: (p: { where: string; concurrent: number; queue: number }) =>
+    `${p.where}: ${p.concurrent} loads run and ${p.queue} wait at most (loads), and this one found no room in time. Make the loader faster, or raise loads or timeouts.wait.`,
   CACHE_TENANT_REQUIRED: (p: { where: string; what: 'tenant' | 'user' }) =>
     `${p.where}: no ${p.what} is known here, so nothing was read, run or written. ` +
     `Run it within CacheContext.run({ ${p.what} }, …), see that the option identity${p.what === 'tenant' ? ' or tenancy.resolve' : ''} finds one, or give the cache the scope 'global'.`,
+  CACHE_NO_TENANTS: (p: { where: string }) =>
+    `${p.where}: belongs to everybody, so no tenant has one of its own. Use it as it is, or give it the scope 'tenant'.`,
   CACHE_IDENTITY: (p: { where: string; what: 'tenant' | 'user'; longest: number }) =>
     `${p.where}: the ${p.what} given is no text of 1 to ${p.longest} characters, so nothing ran on its behalf. Give its identifier.`,
-  CACHE_LOADS_FULL: (p: { where: string; concurrent: number; queue: number }) =>
-    `${p.where}: ${p.concurrent} loads run and ${p.queue} wait at most (loads), and this one found no room in time. Make the loader faster, or raise loads or timeouts.wait.`,
 } as const;
 
 /** One thing wrong with the options: where, and what to do about it. */

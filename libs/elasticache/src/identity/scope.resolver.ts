@@ -48,6 +48,13 @@ export class ScopeResolver {
     return tenant === undefined ? { user } : { tenant, user };
   }
 
+  /** @throws TenantRequiredError where no user is known */
+  userOf(where: string): string {
+    const user = CacheContext.current()?.user;
+    if (user === undefined) throw new TenantRequiredError('user', where);
+    return user;
+  }
+
   private tenantOf(): string | undefined {
     const own = CacheContext.current()?.tenant;
     const { resolve } = this.tenancy!;

@@ -2,6 +2,7 @@ import { isObservable } from 'rxjs';
 
 import type { SingleFlight } from '../cache/cache.policy.js';
 import type { Loaded } from '../cache/flight.js';
+import type { CacheFamily } from '../cache/cache.family.js';
 import type { NamedCache } from '../cache/named.cache.js';
 import type { Outcome } from '../cache/read.target.js';
 import { readShared } from '../cache/read.through.js';
@@ -17,7 +18,7 @@ import type { Call, Step } from './operation.step.js';
 /** A method with one `@Cacheable` on one cache and nothing else: most methods, and the hot path. */
 interface SimplePlan {
   readonly step: Step<'cacheable'>;
-  readonly cache: NamedCache;
+  readonly family: CacheFamily;
   readonly sharing: SingleFlight;
 }
 
@@ -51,8 +52,9 @@ export class CachingInvoker implements CacheInvoker {
   }
 
   /** A hit in memory is answered in this turn, without a promise of our own in between. */
-  private simpleCall(plan: MethodPlan, { step, cache, sharing }: SimplePlan, call: Call): unknown {
+  private simpleCall(plan: MethodPlan, { step, family, sharing }: SimplePlan, call: Call): unknown {
     try {
+      const cache = family.only ?? family.current(step.where);
       const text = step.text(call)!;
       const entry = cache.findInMemory(text);
       if (entry !== undefined) return Promise.resolve(cache.handOut(entry));
@@ -90,7 +92,7 @@ export const disabledInvoker: CacheInvoker = {
 /** Apart from the hit, which would otherwise pay for what the closures in here hold. */
 function missInMemory(
   plan: MethodPlan,
-  { step, cache, sharing }: SimplePlan,
+  { step, cache, sharing }: { step: Step<'cacheable'>; cache: NamedCache; sharing: SingleFlight },
   { call, text }: { call: Call; text: string },
 ): Promise<unknown> {
   const options = step.keepOptions(call);
@@ -111,9 +113,9 @@ function simplePlan(plan: MethodPlan): SimplePlan | undefined {
   const isPlain = [condition, type, staleWhileRevalidate, staleIfError, refreshAhead].every(
     (option) => option === undefined,
   );
-  const [cache, ...others] = step.constantCaches ?? [];
-  if (cache === undefined || others.length > 0 || !isPlain) return undefined;
-  return { step, cache, sharing: cache.sharingOf(step.options) };
+  const [family, ...others] = step.families ?? [];
+  if (family === undefined || others.length > 0 || !isPlain) return undefined;
+  return { step, family, sharing: step.options.singleFlight ?? family.policy.singleFlight };
 }
 
 async function proceed({ method, where }: MethodPlan, { self, args }: Call): Promise<Loaded> {

@@ -1,7 +1,8 @@
 import { Observable } from 'rxjs';
 
-import type { NamedCache } from '../cache/named.cache.js';
+import type { CacheFamily } from '../cache/cache.family.js';
 import type { TagEvictions } from '../cache/tag.evictions.js';
+import type { TagNaming } from '../cache/tags.js';
 import type { Fault } from '../errors/catalogue.js';
 import { faultsIn } from './option.rules.js';
 import { type CachedMethod, configOf, returnTypeOf } from './cache.metadata.js';
@@ -21,7 +22,8 @@ import { type Reviver, reviverOf } from './reviver.js';
 
 /** What plans are made with: the application's part. */
 export interface PlanSettings {
-  readonly cacheNamed: (name: string) => NamedCache;
+  readonly familyNamed: (name: string) => CacheFamily;
+  readonly nameTags: TagNaming;
   readonly keyGenerator: KeyGenerator | undefined;
   readonly tags: TagEvictions;
 }
@@ -136,7 +138,8 @@ function stepSettings(
     cacheNames: cacheNamesOf(options, config),
     cacheResolver: options.cacheResolver ?? config.cacheResolver,
     keyGenerator: options.keyGenerator ?? config.keyGenerator ?? settings.keyGenerator,
-    cacheNamed: settings.cacheNamed,
+    familyNamed: settings.familyNamed,
+    nameTags: settings.nameTags,
   };
 }
 

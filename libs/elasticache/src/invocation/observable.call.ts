@@ -69,7 +69,7 @@ class Source implements Invocation {
 
   readonly load = (flight?: Flight, cache?: NamedCache): Promise<Loaded> => {
     this.flight = flight;
-    this.cache = cache ?? this.plan.puts[0]?.constantCaches?.[0];
+    this.cache = cache ?? this.plan.puts[0]?.families?.[0]?.current(this.plan.where);
     if (flight !== undefined) flight.onDeserted = () => this.isLeft && this.abandonUnlessNeeded();
     return new Promise((resolve, reject) => {
       if (this.isLeft) return reject(ABANDONED as unknown as Error);

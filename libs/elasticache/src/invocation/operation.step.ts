@@ -1,8 +1,9 @@
 import type { KeepOptions } from '../cache/entry.maker.js';
 import type { Loaded } from '../cache/flight.js';
 import { type FreshnessOptions, freshnessFor } from '../cache/freshness.options.js';
+import type { CacheFamily } from '../cache/cache.family.js';
 import type { NamedCache } from '../cache/named.cache.js';
-import { mergedTags, tagsFault } from '../cache/tags.js';
+import { mergedTags, type TagNaming, tagsFault } from '../cache/tags.js';
 import { CacheError, evaluated } from '../errors/cache.errors.js';
 import { Glob, globOf } from '../key/glob.js';
 import { defaultKey, encodeKey, type Key } from '../key/key.encoding.js';
@@ -37,7 +38,9 @@ export interface StepSettings {
   readonly cacheNames: readonly string[];
   readonly cacheResolver: CacheResolver | undefined;
   readonly keyGenerator: KeyGenerator | undefined;
-  readonly cacheNamed: (name: string) => NamedCache;
+  readonly familyNamed: (name: string) => CacheFamily;
+  /** The names, within the library, of tags that the running code may evict. */
+  readonly nameTags: TagNaming;
 }
 
 /** What one eviction removes: the entry of an encoded key, those that match, all, or those that bear a tag. */
@@ -55,9 +58,11 @@ export type Evicted =
 export class Step<K extends OperationKind = OperationKind> {
   readonly where: string;
   readonly method: string;
+  /** Where every call has the same ones. */
+  readonly families: readonly CacheFamily[] | undefined;
   private readonly fixedCaches: readonly NamedCache[] | undefined;
   private readonly plainKeep: KeepOptions;
-  private readonly constantTags = new Map<NamedCache, readonly string[]>();
+  private readonly constantTags = new WeakMap<NamedCache, readonly string[]>();
 
   constructor(
     readonly kind: K,
@@ -68,17 +73,17 @@ export class Step<K extends OperationKind = OperationKind> {
     this.method = settings.method;
     this.plainKeep = { method: settings.method, ttl: constantTtl(options) };
     if (settings.cacheResolver === undefined) {
-      this.fixedCaches = settings.cacheNames.map(settings.cacheNamed);
+      this.families = settings.cacheNames.map(settings.familyNamed);
+      const only = this.families.flatMap((family) => family.only ?? []);
+      if (only.length === this.families.length) this.fixedCaches = only;
     }
   }
 
-  /** The caches, where every call has the same. */
-  get constantCaches(): readonly NamedCache[] | undefined {
-    return this.fixedCaches;
-  }
-
+  /** @throws TenantRequiredError where one of them keeps tenants apart, and nobody knows whose the call is */
   caches(call: Call): readonly NamedCache[] {
-    return this.fixedCaches ?? this.resolveCaches(call);
+    if (this.fixedCaches !== undefined) return this.fixedCaches;
+    const families = this.families ?? this.resolveCaches(call);
+    return families.map((family) => family.current(this.where));
   }
 
   /** Whether the operation applies to a call, as far as the arguments tell. */
@@ -133,13 +138,11 @@ export class Step<K extends OperationKind = OperationKind> {
     if (typeof tags !== 'function') {
       let merged = this.constantTags.get(cache);
       if (merged === undefined)
-        this.constantTags.set(cache, (merged = mergedTags(cache.tags, tags)));
+        this.constantTags.set(cache, (merged = mergedTags(cache.tags, cache.nameTags(tags))));
       return merged;
     }
-    return mergedTags(
-      cache.tags,
-      this.asTags(() => tags.apply(call.self, [...call.args])),
-    );
+    const named = this.asTags(() => tags.apply(call.self, [...call.args]));
+    return mergedTags(cache.tags, cache.nameTags(named));
   }
 
   private asTags(evaluate: () => unknown): readonly string[] {
@@ -204,7 +207,7 @@ export class Step<K extends OperationKind = OperationKind> {
   evictedBy(call: Call, result: unknown): Evicted {
     const { pattern, tags } = this.options as CacheEvictOptions;
     if (tags instanceof FromResult)
-      return { tags: this.asTags(() => this.ofResult(tags, call, result)) };
+      return this.named(this.asTags(() => this.ofResult(tags, call, result)));
     if (!(pattern instanceof FromResult)) return { texts: [this.textOf(call, result)] };
     return this.asGlob(this.evaluate('pattern', () => this.ofResult(pattern, call, result)));
   }
@@ -215,8 +218,13 @@ export class Step<K extends OperationKind = OperationKind> {
 
   private evictedTags(tags: Tags, call: Call): Evicted | undefined {
     if (tags instanceof FromResult) return undefined;
-    if (typeof tags !== 'function') return { tags };
-    return { tags: this.asTags(() => tags.apply(call.self, [...call.args])) };
+    if (typeof tags !== 'function') return this.named(tags);
+    return this.named(this.asTags(() => tags.apply(call.self, [...call.args])));
+  }
+
+  /** Of the running code's tenant, by the time it asks: the eviction may wait for somebody else's commit. */
+  private named(tags: readonly string[]): Evicted {
+    return { tags: this.settings.nameTags(tags) };
   }
 
   private keyText(key: unknown, call: Call): string {
@@ -237,13 +245,13 @@ export class Step<K extends OperationKind = OperationKind> {
     return encodeKey(key, this.where);
   }
 
-  private resolveCaches({ self, args }: Call): readonly NamedCache[] {
-    const { cacheResolver, cacheNames, methodName, cacheNamed } = this.settings;
+  private resolveCaches({ self, args }: Call): readonly CacheFamily[] {
+    const { cacheResolver, cacheNames, methodName, familyNamed } = this.settings;
     const context = { kind: this.kind, target: self, methodName, args, cacheNames };
     const names = this.evaluate('cacheResolver', () => cacheResolver!(context));
     if (!Array.isArray(names) || names.length === 0)
       throw new CacheError('CACHE_NAMES_EMPTY', { where: this.where });
-    return [...new Set(names)].map(cacheNamed);
+    return [...new Set(names)].map(familyNamed);
   }
 
   private ttlOf(ttl: OfArguments<Duration> | FromResult, call: Call, result: unknown): Duration {

@@ -83,7 +83,7 @@ class PendingEvict implements PendingWrite {
     this.tags = around.tags;
     this.unit = around.unit;
     const isOfTags = step.options.tags !== undefined;
-    this.caches = isOfTags && step.constantCaches?.length === 0 ? [] : step.caches(call);
+    this.caches = isOfTags && step.families?.length === 0 ? [] : step.caches(call);
     this.known = step.evicted(call);
   }
 

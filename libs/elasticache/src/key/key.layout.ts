@@ -62,7 +62,8 @@ export class KeyLayout {
       encodeSegment(String(name)),
     );
     const { scope = GLOBAL } = names;
-    const inScope = (name: string) => boundedText(scope === GLOBAL ? name : beginning(name) + scope);
+    const inScope = (name: string) =>
+      boundedText(scope === GLOBAL ? name : beginning(name) + scope);
     this.prefix = beginning(`${namespace}:v${version}:${scope}:${cache}`);
     this.version = inScope(`${namespace}:~cache:${cache}`);
     this.writes = inScope(`${namespace}:~writes:${cache}`);
@@ -97,15 +98,6 @@ export interface CacheNames {
   readonly scope?: string;
 }
 
-/** MATCH patterns for the versions of one cache, and of one tag, in all scopes but the global one. */
-export const inAllScopes = {
-  versionsOf: ({ namespace, cache }: Pick<CacheNames, 'namespace' | 'cache'>) =>
-    `${beginning(`${encodeSegment(namespace)}:~cache:${encodeSegment(cache)}`)}*`,
-  epochs: (namespace: string) => `${encodeSegment(namespace)}:~tags:*`,
-  versionsOfTag: (namespace: string, tag: string) =>
-    `${beginning(`${encodeSegment(namespace)}:~tag:${encodeSegment(tag)}`)}*`,
-};
-
 /** The keys that all caches of a namespace have in common. */
 export class TagLayout {
   /** Where the version stands that every eviction of a tag of the scope removes. */
@@ -123,6 +115,21 @@ export class TagLayout {
   epochOf(scope: string): string {
     const name = `${this.namespace}:~tags`;
     return boundedText(scope === GLOBAL ? name : `${name}:${scope}`);
+  }
+
+  /** MATCH pattern for the epochs of all scopes but the global one. */
+  get epochsEverywhere(): string {
+    return `${this.namespace}:~tags:*`;
+  }
+
+  /** MATCH pattern for a tag's versions in all scopes but the global one. */
+  everywhere(tag: string): string {
+    return `${beginning(`${this.namespace}:~tag:${encodeSegment(tag)}`)}*`;
+  }
+
+  /** MATCH pattern for a cache's versions in all scopes but the global one. */
+  versionsOf(cache: string): string {
+    return `${beginning(`${this.namespace}:~cache:${encodeSegment(cache)}`)}*`;
   }
 
   /** Where a tag's version stands; its name as it is within the library. */

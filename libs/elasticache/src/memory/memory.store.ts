@@ -2,6 +2,7 @@ import type { BorneTags, Entry } from '../entry/cache.entry.js';
 import { CacheSerializationError } from '../errors/cache.errors.js';
 import type { Glob } from '../key/glob.js';
 import { boundedText } from '../key/key.layout.js';
+import { plainTag } from '../key/tag.names.js';
 import type {
   Ask,
   CacheStore,
@@ -181,7 +182,7 @@ export class MemoryStore implements CacheStore {
     const view: MemoryView = { count: versions.now, versions: this.versionsNow(), entry };
     if (entry !== undefined) return { view, entry };
     if (!isEvicted) return { view, miss: 'absent' };
-    return { view, miss: `tag ${found.evicted}`, tags: found.tags };
+    return { view, miss: `tag ${plainTag(found.evicted)}`, tags: found.tags };
   }
 
   private versionsNow() {

@@ -19,4 +19,9 @@ export class MemoryTags implements TagStore {
       lapse: () => undefined,
     };
   }
+
+  /** Of what stands under which name only the invalidations are known: whatever bears a tag is invalid. */
+  async evictEverywhere(): Promise<void> {
+    this.versions.evictAll();
+  }
 }

@@ -109,7 +109,7 @@ const NO_TAGS: readonly string[] = [];
 type Isolated = Pick<Slot, 'value' | 'byReference'>;
 
 /** What was left of an entry, one of whose tags was evicted. */
-interface Evicted {
+export interface Evicted {
   readonly evicted: string;
   readonly tags: readonly string[];
 }
@@ -137,8 +137,18 @@ export interface MemoryTier extends Memory {
   deleteMatching(glob?: Glob): number;
 }
 
+/** What copies in front of the shared tier need beside it. */
+export interface CopyTier extends MemoryTier {
+  /** Whether the entry is one that was found here. */
+  has(entry: Entry): boolean;
+  /** An entry that was just set, as a hit: itself where every hit gets a copy, as nobody else has this one. */
+  asHit(text: string, entry: Entry, now: number): Entry;
+  /** The value of an entry that nobody else has. */
+  handOutForeign(entry: Entry): unknown;
+}
+
 /** The in-process tier of one cache, within its bounds; expired entries go when they are met. */
-export class BoundedMemoryTier implements MemoryTier {
+export class BoundedMemoryTier implements CopyTier {
   private readonly slots: LRUCache<string, Slot> | TinyLfu<Slot>;
   /** When the first entry came in, in milliseconds since 1970. */
   private epoch = 0;
@@ -176,17 +186,14 @@ export class BoundedMemoryTier implements MemoryTier {
     return copy(entry.value);
   }
 
-  /** Whether the entry is one that was found here. */
   has(entry: Entry): boolean {
     return entry instanceof Slot;
   }
 
-  /** An entry that was just set, as a hit: itself where every hit gets a copy, as nobody else has this one. */
   asHit(text: string, entry: Entry, now: number): Entry {
     return this.settings.isolation === 'clone' ? entry : (this.get(text, now) ?? entry);
   }
 
-  /** The value of an entry that nobody else has. */
   handOutForeign({ value }: Entry): unknown {
     return this.settings.isolation === 'freeze' ? this.copy(value) : value;
   }
@@ -209,10 +216,13 @@ export class BoundedMemoryTier implements MemoryTier {
     return this.slots.delete(boundedText(text));
   }
 
-  deleteMatching(glob?: Glob): number {
+  /** `prefix`: what the keys of these entries begin with, and the pattern does not know of. */
+  deleteMatching(glob?: Glob, prefix = ''): number {
     const { size } = this.slots;
     if (glob === undefined) this.slots.clear();
-    const matching = glob ? [...this.slots.keys()].filter((text) => glob.matches(text)) : [];
+    const isMeant = (text: string) =>
+      text.startsWith(prefix) && glob!.matches(text.slice(prefix.length));
+    const matching = glob ? [...this.slots.keys()].filter(isMeant) : [];
     for (const text of matching) this.slots.delete(text);
     return size - this.slots.size;
   }

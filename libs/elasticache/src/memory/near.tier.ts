@@ -1,6 +1,6 @@
 import type { Entry } from '../entry/cache.entry.js';
 import { boundedText } from '../key/key.layout.js';
-import type { BoundedMemoryTier, Memory } from './memory.tier.js';
+import type { CopyTier, Memory } from './memory.tier.js';
 import type { MemoryVersions } from './memory.versions.js';
 
 /** What is known of other processes' invalidations. */
@@ -12,7 +12,7 @@ export interface Confirmed {
 }
 
 export interface NearTierParts {
-  readonly tier: BoundedMemoryTier;
+  readonly tier: CopyTier;
   readonly others: Confirmed;
   /** When each entry was last invalidated. */
   readonly keys: MemoryVersions;
@@ -27,6 +27,8 @@ export interface NearTierParts {
  * reads from the shared tier until it has caught up.
  */
 export class NearTier implements Memory {
+  private isRetired = false;
+
   constructor(private readonly parts: NearTierParts) {}
 
   get(text: string, now: number): Entry | undefined {
@@ -53,7 +55,7 @@ export class NearTier implements Memory {
   /** Takes a copy of a fresh entry, unless it may have been invalidated meanwhile. Answers with the entry as it is to be handed out. */
   fill(text: string, entry: Entry, count: number, now: number): Entry {
     const { tier, others, keys } = this.parts;
-    const isBlind = others.confirmedAt === -Infinity;
+    const isBlind = this.isRetired || others.confirmedAt === -Infinity;
     if (isBlind || keys.evictedSince([boundedText(text)], count) !== undefined) return entry;
     const write = { text, entry, lifeMs: entry.expiresAt - entry.createdAt };
     try {
@@ -77,5 +79,11 @@ export class NearTier implements Memory {
     }
     keys.evict(texts.map(boundedText));
     for (const text of texts) tier.delete(text);
+  }
+
+  /** Nobody tells it of invalidations any more: it has no copies from now on. */
+  retire(): void {
+    this.isRetired = true;
+    this.drop();
   }
 }

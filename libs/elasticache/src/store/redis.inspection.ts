@@ -1,3 +1,4 @@
+import { plainTag } from '../key/tag.names.js';
 import type { Ask, Inspection, Look } from './cache.store.js';
 import type { ReadBatch } from './read.batch.js';
 import { keysOf, type RedisStoreParts } from './redis.parts.js';
@@ -20,7 +21,7 @@ export async function inspect(
   const tags = [...new Set([...ask.tags, ...(look.entry?.tags ?? look.tags ?? [])])];
   const keys = [leaseKey, ...stamps.keysOf({ tags })];
   const [lease, ...versions] = await reads.versions(keys);
-  const named = ['cache', ...tags.map((tag) => `tag ${tag}`)].map(
+  const named = ['cache', ...tags.map((tag) => `tag ${plainTag(tag)}`)].map(
     (name, i) => [name, shown(versions[i]!)] as const,
   );
   return { look, key, lease: kindOf(lease!), versions: Object.fromEntries(named) };

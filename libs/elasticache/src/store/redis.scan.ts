@@ -58,7 +58,7 @@ async function sweep(
   return removed;
 }
 
-async function scan(node: RedisClient, cursor: string, pattern: string) {
+export async function scan(node: RedisClient, cursor: string, pattern: string) {
   const reply = await node.callBuffer('scan', cursor, 'match', pattern, 'count', SCAN_COUNT);
   const [next, keys] = reply as [Buffer, Buffer[]];
   return [next.toString(), keys.map(String)] as const;

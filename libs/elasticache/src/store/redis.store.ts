@@ -9,6 +9,7 @@ import type { EntryVersions } from '../codec/entry.versions.js';
 import type { Entry } from '../entry/cache.entry.js';
 import { type CacheError, CacheSerializationError } from '../errors/cache.errors.js';
 import type { Glob } from '../key/glob.js';
+import { plainTag } from '../key/tag.names.js';
 import type {
   Ask,
   CacheStore,
@@ -259,7 +260,7 @@ export class RedisStore implements CacheStore {
     const others = await this.reads.versions(this.stamps.keysOfTags(unknown));
     for (const [i, tag] of unknown.entries()) current.set(tag, others[i]!);
     const gone = borne.find(([tag, version]) => tokenOf(current.get(tag)!) !== version);
-    if (gone !== undefined) return look.missed(`tag ${gone[0]}`);
+    if (gone !== undefined) return look.missed(`tag ${plainTag(gone[0])}`);
     try {
       return await this.read(look, envelope, { tags, borne: () => borne });
     } catch (error) {

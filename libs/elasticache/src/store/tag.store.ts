@@ -1,23 +1,28 @@
 import type { TagLayout } from '../key/key.layout.js';
-import { scopeOfTag } from '../key/tag.names.js';
+import { GLOBAL } from '../key/scope.js';
+import { scopeOfTag, tagName } from '../key/tag.names.js';
 import { type Guard, noGuard } from './cache.store.js';
 import type { LeaseKeeper } from './lease.keeper.js';
 import type { RedisExchange } from './redis.exchange.js';
 import { suspend } from './redis.guards.js';
 import type { RedisVersions } from './redis.versions.js';
+import { removeMatching } from './version.scan.js';
 
-/** The tags of a namespace, in one tier. */
+/** The tags of a namespace, in one tier, by their names within the library. */
 export interface TagStore {
   /** Whatever bears one of them is invalid. Acknowledged, or rejected. */
   evict(tags: readonly string[]): Promise<void>;
   /** First phase of a strict eviction. */
   guard(tags: readonly string[]): Promise<Guard>;
+  /** As `evict`, whatever the scope: the tags as the application knows them. */
+  evictEverywhere(tags: readonly string[]): Promise<void>;
 }
 
 /** Stands in where there is no shared tier. */
 export const noTags: TagStore = {
   evict: async () => undefined,
   guard: async () => noGuard,
+  evictEverywhere: async () => undefined,
 };
 
 /**
@@ -41,6 +46,16 @@ export class RedisTags implements TagStore {
     if (!exchange.isCluster) return versions.remove([...epochs, ...keys]);
     await versions.remove(epochs);
     await versions.remove(keys);
+  }
+
+  async evictEverywhere(tags: readonly string[]): Promise<void> {
+    const { versions, exchange, layout } = this.parts;
+    const names = tags.map((tag) => tagName(tag, GLOBAL));
+    const { epochs, keys } = this.keysOf(names);
+    await removeMatching({ exchange, versions }, [epochs, layout.epochsEverywhere]);
+    for (const [i, tag] of tags.entries()) {
+      await removeMatching({ exchange, versions }, [[keys[i]!], layout.everywhere(tag)]);
+    }
   }
 
   /** The epoch is guarded, too: a load that learns its tags from the result cannot store meanwhile. */
