@@ -24,7 +24,7 @@ const PACKAGES = [
   ['ioredis', 'ioredis/', 'connection/'],
   ['nest', '@nestjs/', String.raw`(invocation/|decorators/|http/|elasticache\.|${ENTRYPOINTS})`],
   ['msgpackr', 'msgpackr/', 'codec/'],
-  ['lru-cache', 'lru-cache/', '(store|memory|cache)/'],
+  ['lru-cache', 'lru-cache/', '(key|store|memory|cache)/'],
   ['cluster-key-slot', 'cluster-key-slot/', 'store/'],
   ['ms', '(@types/)?ms/', 'time/'],
   ['class-transformer', 'class-transformer/', '(invocation|cache)/'],

@@ -70,7 +70,7 @@ export async function connectTiers(url: string): Promise<ConnectedTiers> {
     const near = new NearTier({ tier, others: bus, keys, maxStalenessMs: MAX_STALENESS_MS });
     bus.near.add(cache, near);
     const shared = connected.open(names);
-    const store = new TieredStore({ cache, shared, near, bus, clock });
+    const store = new TieredStore({ places: [{ cache }], shared, near, bus, clock });
     return { store, shared, near, bus, tags: tagsOn(bus) };
   };
   return {

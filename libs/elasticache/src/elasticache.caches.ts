@@ -2,14 +2,14 @@ import { CacheFamily } from './cache/cache.family.js';
 import { CacheRecorder, type RecorderSettings } from './cache/cache.recorder.js';
 import { LoadRoom } from './cache/load.runner.js';
 import { NamedCache } from './cache/named.cache.js';
-import { namingOf } from './cache/tags.js';
-import { invalidating, TieredStore } from './cache/tiered.store.js';
+import { invalidating, type NearPlace, TieredStore } from './cache/tiered.store.js';
 import { EntryCodec } from './codec/entry.codec.js';
 import type { Bus } from './coherence/bus.js';
 import type { CacheSettings, MemorySettings } from './elasticache.settings.js';
 import type { ScopeResolver } from './identity/scope.resolver.js';
 import { KeyLayout, TagLayout } from './key/key.layout.js';
-import { GLOBAL, type Scope, scopeSegment } from './key/scope.js';
+import type { Names, TagNaming } from './key/names.js';
+import { GLOBAL, type Scope } from './key/scope.js';
 import { MemoryStore } from './memory/memory.store.js';
 import {
   BoundedMemoryTier,
@@ -20,14 +20,16 @@ import {
 } from './memory/memory.tier.js';
 import { MemoryVersions } from './memory/memory.versions.js';
 import type { NearCaches } from './memory/near.caches.js';
-import { NearTier } from './memory/near.tier.js';
+import { NearNames, NearTier } from './memory/near.tier.js';
 import { Prefixes, ScopedTier } from './memory/scoped.tier.js';
 import type { Deadline } from './resilience/deadline.js';
 import { type CacheStore, noStore } from './store/cache.store.js';
 import type { LeaseKeeper } from './store/lease.keeper.js';
 import type { RedisExchange } from './store/redis.exchange.js';
+import type { RedisStoreParts } from './store/redis.parts.js';
 import { RedisStore } from './store/redis.store.js';
 import { RedisVersions } from './store/redis.versions.js';
+import { RotatingStore } from './store/rotating.store.js';
 import { ScriptRunner } from './store/script.runner.js';
 import { removeMatching } from './store/version.scan.js';
 import type { Clock } from './time/clock.js';
@@ -41,6 +43,8 @@ export interface CacheSurroundings {
   readonly realm: object;
   readonly closing: AbortSignal;
   readonly scopes: ScopeResolver;
+  /** How things are called outside of this process: those in use, then those that were. */
+  readonly names: readonly [Names, ...Names[]];
   readonly keeper: LeaseKeeper;
   /** Of tags, in the caches that live in memory alone. */
   readonly versions: MemoryVersions;
@@ -84,10 +88,10 @@ export class CacheBuilder {
       policy: settings.policy,
       scopes: around.scopes,
       build: (scope) => this.member(scope, around.isEnabled ? this.tiers(scope) : noTiers),
-      forget: (scope) => around.near.remove(name, scopeSegment(scope)),
+      forget: (scope) => around.near.remove(name, this.segmentOf(scope)),
       unscoped: () => this.member({}, noTiers),
       clearShared: () => this.clearShared(),
-      recorder: this.recorder(),
+      recorder: this.recorder({}),
     });
   }
 
@@ -105,12 +109,12 @@ export class CacheBuilder {
       place: {
         namespace,
         version: tier.kind === 'shared' ? `${tier.version}` : '1',
-        scope: scopeSegment(scope),
+        scope: this.segmentOf(scope),
       },
       tenant,
-      nameTags: namingOf(tagScope(scope)),
+      nameTags: tagsOf(around.names[0], scope),
       room,
-      recorder: this.recorder(),
+      recorder: this.recorder(scope),
       clock,
       random: Math.random,
       patience: around.deadlineOf(policy.waitMs),
@@ -118,9 +122,23 @@ export class CacheBuilder {
     });
   }
 
-  private recorder(): CacheRecorder {
-    const { namespace, onError } = this.around;
-    return new CacheRecorder({ namespace, cache: this.name, onError });
+  private recorder(scope: Scope): CacheRecorder {
+    const { namespace, onError, names } = this.around;
+    const { nameOf } = this.placeOf(names[0], scope);
+    return new CacheRecorder({ namespace, cache: this.name, nameOf, onError });
+  }
+
+  private segmentOf(scope: Scope): string {
+    return this.around.names[0].scope(scope);
+  }
+
+  /** A scope of the cache as it is called outside of this process. */
+  private placeOf(
+    names: Names,
+    of: Scope,
+  ): Required<Pick<NearPlace, 'cache' | 'scope'>> & NearPlace {
+    const place = { cache: this.name, scope: names.scope(of) };
+    return { ...place, nameOf: names.keysIn(place) };
   }
 
   private tiers(scope: Scope): Tiers {
@@ -138,12 +156,9 @@ export class CacheBuilder {
     if (tier.memory === undefined) return { memory: { ...noMemory, copy }, store: shared };
     const isCustom = typeof tier.codec.serializer === 'object';
     const near = this.nearTier(scope, tier.memory, isCustom ? copy : undefined);
-    const segment = scopeSegment(scope);
-    const place = { cache: this.name, ...(segment !== GLOBAL && { scope: segment }) };
-    return {
-      memory: near,
-      store: new TieredStore({ ...place, shared, near, bus: around.bus!, clock }),
-    };
+    const places = around.names.map((names) => nearPlaceOf(this.placeOf(names, scope)));
+    const parts = { places, shared, near, bus: around.bus!, clock };
+    return { memory: near, store: new TieredStore(parts) };
   }
 
   /** The part of the cache's memory that is a scope's. */
@@ -161,20 +176,18 @@ export class CacheBuilder {
     const { near, bus } = around;
     const { refreshAhead } = this.settings.policy.freshness;
     const { maxStalenessMs } = settings;
+    const versions = near.tags;
+    const tier = this.view({ ...settings, refreshAhead, copy, idleMs: undefined, versions, where });
+    const { nameOf } = this.placeOf(around.names[0], scope);
+    const forget = (text: string) => void tier.delete(text);
     const nearTier = new NearTier({
-      tier: this.view({
-        ...settings,
-        refreshAhead,
-        copy,
-        idleMs: undefined,
-        versions: near.tags,
-        where,
-      }),
+      tier,
       others: bus!,
       keys: new MemoryVersions(near.sequence),
       maxStalenessMs,
+      names: nameOf && new NearNames(nameOf, { most: settings.maxEntries, forget }),
     });
-    near.add(name, nearTier, scopeSegment(scope));
+    near.add(name, nearTier, this.segmentOf(scope));
     bus!.follow(maxStalenessMs);
     return nearTier;
   }
@@ -186,17 +199,22 @@ export class CacheBuilder {
     const { name, around, settings, codec, where } = this;
     const { namespace, keeper, clock } = around;
     const { version, batching, storeTimeoutMs } = tier;
-    return new RedisStore({
+    const exchange = around.exchange(where, storeTimeoutMs);
+    const partsBy = (names: Names): RedisStoreParts => ({
       cache: name,
-      exchange: around.exchange(where, storeTimeoutMs),
-      layout: new KeyLayout({ namespace, version, cache: name, scope: scopeSegment(scope) }),
-      tags: new TagLayout(namespace, tagScope(scope)),
+      exchange,
+      layout: new KeyLayout({ namespace, version, ...this.placeOf(names, scope) }),
+      tags: new TagLayout(namespace, tagScope(names, scope)),
       codec,
       keeper,
       clock,
       idleMs: settings.policy.idleMs,
       batching,
     });
+    const [current, ...older] = around.names;
+    if (older.length === 0) return new RedisStore(partsBy(current));
+    const stores = older.map((names) => new RedisStore(partsBy(names)));
+    return new RotatingStore(partsBy(current), stores);
   }
 
   private async clearShared(): Promise<void> {
@@ -209,7 +227,7 @@ export class CacheBuilder {
     const pattern = new TagLayout(namespace).versionsOf(name);
     const work = () => removeMatching({ exchange, versions }, [[], pattern]);
     if (tier.memory === undefined) return work();
-    return invalidating(bus!, { cache: name, everywhere: true }, work);
+    return invalidating(bus!, [{ cache: name, everywhere: true }], work);
   }
 
   private get where(): string {
@@ -218,6 +236,14 @@ export class CacheBuilder {
 }
 
 /** A tag is a tenant's, whoever of its users has entries that bear it. */
-export function tagScope({ tenant }: Scope): string {
-  return scopeSegment(tenant === undefined ? {} : { tenant });
+function tagScope(names: Names, { tenant }: Scope): string {
+  return names.scope(tenant === undefined ? {} : { tenant });
+}
+
+export function tagsOf(names: Names, scope: Scope): TagNaming {
+  return names.tagsIn(tagScope(names, scope));
+}
+
+function nearPlaceOf({ scope, ...place }: NearPlace): NearPlace {
+  return scope === GLOBAL ? place : { ...place, scope: scope! };
 }

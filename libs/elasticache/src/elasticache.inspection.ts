@@ -36,6 +36,7 @@ export async function inspect(
       ...faultsOf(method, type),
       ...unknownCaches(method, type, core),
       ...unguardedTags(method, type, core),
+      ...patternsOfSecrets(method, type, core),
     ];
     faults.push(...own);
     if (own.length === 0) faults.push(...(await preparationFaults(method, type, core)));
@@ -114,6 +115,17 @@ function unguardedTags(method: CachedMethod, type: object, core: ElastiCacheCore
   const message =
     'evicts tags that only the result names, in strict mode: give cacheNames, the caches that bear them';
   return isUnguarded ? [{ path: whereOf(method, type), message }] : [];
+}
+
+/** A pattern would find nothing among keys that cannot be read. */
+function patternsOfSecrets(method: CachedMethod, type: object, core: ElastiCacheCore): Fault[] {
+  const hasPattern = method.operations.some(
+    ({ kind, options }) => kind === 'evict' && options.pattern !== undefined,
+  );
+  if (core.hasReadableKeys || !hasPattern) return [];
+  const message =
+    'evicts by a pattern, which finds nothing among the keys that keys.secret makes: evict by key or by tag';
+  return [{ path: whereOf(method, type), message }];
 }
 
 /** Methods whose default keys may be equal on one cache: as in Spring, the method's name is no part of the key. */

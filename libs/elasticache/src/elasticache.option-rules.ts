@@ -11,6 +11,7 @@ import {
   type OptionRule,
   secretMust,
 } from './invocation/option.rules.js';
+import { keyBytes } from './key/key.secret.js';
 
 const connectionRules: readonly OptionRule[] = [
   {
@@ -141,6 +142,25 @@ export const moduleRules: readonly OptionRule[] = [
     wrong: must(isFunction, 'entraIdentity() or fromRequest()'),
   },
   {
+    name: 'keys',
+    type: 'KeyOptions',
+    fallback: 'they can be read',
+    meaning: 'What keys in Redis are called.',
+    wrong: must(
+      (value) => isObject(value) && value['secret'] !== undefined,
+      'an object with secret',
+    ),
+    nested: [
+      {
+        name: 'secret',
+        type: 'NamedKey[]',
+        fallback: 'none',
+        meaning: 'Keys of HMAC-SHA-256 that make the names: the first, those of what is new.',
+        wrong: namedKeysFault,
+      },
+    ],
+  },
+  {
     name: 'keyGenerator',
     type: 'KeyGenerator',
     fallback: 'the arguments',
@@ -172,6 +192,19 @@ export const moduleRules: readonly OptionRule[] = [
     wrong: must(isBoolean, 'true or false'),
   },
 ];
+
+/** What is wrong with a list of keys. Never shows one. */
+function namedKeysFault(value: unknown): string | undefined {
+  if (!Array.isArray(value) || value.length === 0) return 'must be a list of keys, one at least';
+  const ids = value.map((one: unknown) => (isObject(one) ? one['id'] : undefined));
+  if (!ids.every((id) => typeof id === 'string' && /^[\w.-]{1,64}$/.test(id))) {
+    return 'must be keys with an id each, of letters, digits, `.`, `_` and `-`';
+  }
+  if (new Set(ids).size < ids.length) return 'must be keys with different ids';
+  const wrong = ids.filter((_, i) => keyBytes((value[i] as { key?: unknown }).key) === undefined);
+  if (wrong.length === 0) return undefined;
+  return `must hold 32 bytes a key, as bytes or as text in hexadecimal or base64; look at ${wrong.join(', ')}`;
+}
 
 function isClient(value: unknown): boolean {
   return isObject(value) && isFunction(value['getBuffer']);

@@ -6,6 +6,7 @@ import type { RedisClient } from './connection/redis.client.js';
 import type { IdentitySource } from './identity/identity.source.js';
 import type { TenancyOptions } from './identity/scope.resolver.js';
 import type { KeyGenerator } from './invocation/cache.operation.js';
+import type { NamedKey } from './key/key.secret.js';
 import type { ScopeKind } from './key/scope.js';
 import type { MemoryTierOptions } from './memory/memory.tier.js';
 import type { Duration } from './time/duration.js';
@@ -94,6 +95,18 @@ export interface CacheTimeouts {
 }
 
 /**
+ * Keys that cannot be read, guessed or listed: tenants, users, keys and tags are called by what
+ * HMAC-SHA-256 makes of them, in Redis and in all that is told.
+ *
+ * @example
+ * keys: { secret: [{ id: 'k2', key: process.env.CACHE_KEY_2 }, { id: 'k1', key: process.env.CACHE_KEY_1 }] }
+ */
+export interface KeyOptions {
+  /** The first makes the names; entries are evicted under the names of all of them. */
+  readonly secret: readonly NamedKey[];
+}
+
+/**
  * Options of the module.
  *
  * @example
@@ -117,6 +130,8 @@ export interface ElastiCacheModuleOptions {
   readonly tenancy?: TenancyOptions;
   /** Who is asking, read from each HTTP request after its guards: `entraIdentity()` or `fromRequest()`. */
   readonly identity?: IdentitySource;
+  /** What keys in Redis are called. */
+  readonly keys?: KeyOptions;
   /** Makes the keys of operations that name none. */
   readonly keyGenerator?: KeyGenerator;
   /** Default: log, count, carry on without the cache. */

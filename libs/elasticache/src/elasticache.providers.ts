@@ -5,12 +5,12 @@ import type { CacheFamily } from './cache/cache.family.js';
 import { CacheManager } from './cache/cache.manager.js';
 import { CacheRecorder } from './cache/cache.recorder.js';
 import { TagEvictions } from './cache/tag.evictions.js';
-import { globalTags, namingOf, type TagNaming } from './cache/tags.js';
+import { type Names, plainNames, secretNames, type TagNaming } from './key/names.js';
 import { TieredTags } from './cache/tiered.store.js';
 import { Bus } from './coherence/bus.js';
 import { plainReason } from './connection/plain.reason.js';
 import { type ConnectionState, RedisConnection } from './connection/redis.connection.js';
-import { CacheBuilder, tagScope } from './elasticache.caches.js';
+import { CacheBuilder, tagsOf } from './elasticache.caches.js';
 import { failureLog } from './elasticache.failure-log.js';
 import type {
   CacheOptions,
@@ -32,6 +32,7 @@ import { ScopeResolver } from './identity/scope.resolver.js';
 import { CachingInvoker, disabledInvoker } from './invocation/cache.invoker.js';
 import type { CacheInvoker } from './invocation/method.wrapper.js';
 import { TagLayout } from './key/key.layout.js';
+import { KeySecret } from './key/key.secret.js';
 import { MemoryTags } from './memory/memory.tags.js';
 import { MemoryVersions } from './memory/memory.versions.js';
 import { NearCaches } from './memory/near.caches.js';
@@ -64,6 +65,7 @@ export class ElastiCacheCore {
   private readonly keeper = new LeaseKeeper();
   private readonly namespace: string;
   private readonly scopes: ScopeResolver;
+  private readonly names: readonly [Names, ...Names[]];
 
   private constructor(
     private readonly options: ElastiCacheModuleOptions,
@@ -72,16 +74,19 @@ export class ElastiCacheCore {
   ) {
     this.namespace = options.namespace ?? DEFAULT_NAMESPACE;
     this.scopes = new ScopeResolver(options.tenancy);
+    this.names = namesOf(options);
     this.definitions = new Map(Object.entries(options.caches ?? {}));
     this.onError = handlerOf(
       options.errorHandler ?? failureLog((line) => logger.warn(line), clock),
     );
     this.bus = connection && this.openBus(connection);
     this.tags = this.tagEvictions();
-    const { tags, nameTags } = this;
+    const { tags, nameTags, nameTagsEverywhere } = this;
     this.manager = new CacheManager({
       tags,
       nameTags,
+      nameTagsEverywhere,
+      hasReadableKeys: this.hasReadableKeys,
       build: (name) => this.build(name),
       configured: () => [...this.definitions.keys()],
       dynamicCaches: options.dynamicCaches ?? true,
@@ -153,6 +158,11 @@ export class ElastiCacheCore {
     return this.options.keyGenerator !== undefined;
   }
 
+  /** Whether keys in Redis can be read, and so looked for by a pattern. */
+  get hasReadableKeys(): boolean {
+    return this.options.keys?.secret === undefined;
+  }
+
   isKnown(name: string): boolean {
     return (this.options.dynamicCaches ?? true) || this.definitions.has(name);
   }
@@ -175,7 +185,7 @@ export class ElastiCacheCore {
   private build(name: string): CacheFamily {
     const own = this.definitions.get(name) ?? {};
     const settings = cacheSettings(own, this.options.defaults ?? {}, this.isShared);
-    const { namespace, clock, onError, scopes, keeper, near, bus } = this;
+    const { namespace, clock, onError, scopes, names, keeper, near, bus } = this;
     return new CacheBuilder(name, settings, {
       namespace,
       clock,
@@ -184,6 +194,7 @@ export class ElastiCacheCore {
       realm: this,
       closing: this.closing.signal,
       scopes,
+      names,
       keeper,
       versions: this.memoryVersions,
       near,
@@ -195,12 +206,16 @@ export class ElastiCacheCore {
 
   /** Tags that the running code evicts: its tenant's, and those of the caches that belong to everybody. */
   private readonly nameTags: TagNaming = (tags) => {
-    const { scopes } = this;
-    if (scopes.defaultKind === 'global') return globalTags(tags);
-    const scope = scopes.scopeOf('tenant', 'evictTags');
-    const own = scope === undefined ? [] : namingOf(tagScope(scope))(tags);
-    return [...own, ...globalTags(tags)];
+    const { scopes, names } = this;
+    const isForTenants = scopes.defaultKind !== 'global';
+    const own = isForTenants ? scopes.scopeOf('tenant', 'evictTags') : undefined;
+    if (own === undefined && names.length === 1) return tagsOf(names[0], {})(tags);
+    const asked = own === undefined ? [{}] : [own, {}];
+    return names.flatMap((each) => asked.flatMap((scope) => tagsOf(each, scope)(tags)));
   };
+
+  private readonly nameTagsEverywhere: TagNaming = (tags) =>
+    this.names.flatMap((each) => each.tags(tags));
 
   private tagEvictions(): TagEvictions {
     const { namespace, options, onError, memoryVersions } = this;
@@ -295,6 +310,11 @@ function copiedCache(options: CacheOptions): CacheOptions {
     ...(compression && { compression: { ...compression } }),
     ...(timeouts && { timeouts: { ...timeouts } }),
   });
+}
+
+function namesOf({ keys }: ElastiCacheModuleOptions): readonly [Names, ...Names[]] {
+  const [first, ...others] = (keys?.secret ?? []).map((key) => secretNames(new KeySecret(key)));
+  return first === undefined ? [plainNames] : [first, ...others];
 }
 
 function handlerOf(handler: CacheErrorHandler): CacheRecorder['settings']['onError'] {

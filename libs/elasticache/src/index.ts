@@ -6,6 +6,7 @@ export type {
   ElastiCacheModuleOptions,
   ElastiCacheOptionsFactory,
   FeatureCache,
+  KeyOptions,
   LoadLimits,
 } from './elasticache.options.js';
 export { getCacheToken } from './elasticache.tokens.js';
@@ -50,6 +51,7 @@ export type { TenancyOptions } from './identity/scope.resolver.js';
 export type { CacheEntry, Tier } from './entry/cache.entry.js';
 export { type Glob, glob, type GlobValue } from './key/glob.js';
 export type { Key } from './key/key.encoding.js';
+export type { NamedKey } from './key/key.secret.js';
 export type { ScopeKind } from './key/scope.js';
 
 export type { CompressionOptions, Serializer, SerializerName } from './codec/serializer.js';

@@ -34,6 +34,8 @@ interface FacadeParts {
   readonly familyOf: () => CacheFamily;
   /** Of all scopes. */
   readonly evictTags: (tags: readonly string[]) => Promise<boolean>;
+  /** False where patterns find nothing. */
+  readonly hasReadableKeys?: boolean;
   /** Whose entries it shows; default the running code's. */
   readonly tenant?: string;
 }
@@ -206,6 +208,9 @@ export class CacheFacade<K extends Key = Key, V = unknown> implements Cache<K, V
 
   async evictMatching(pattern: Glob | string): Promise<number> {
     const glob = typeof pattern === 'string' ? Glob.literal(pattern, this.where) : pattern;
+    if (glob.exact === undefined && this.parts.hasReadableKeys === false) {
+      throw new CacheError('CACHE_PATTERN', { where: this.where });
+    }
     return (await evictInUnit(this.named, glob)) ?? 0;
   }
 

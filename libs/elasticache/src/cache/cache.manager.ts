@@ -3,7 +3,8 @@ import type { Key } from '../key/key.encoding.js';
 import type { AllTenants, Cache, CacheStats } from './cache.js';
 import { CacheFacade } from './cache.facade.js';
 import type { CacheFamily } from './cache.family.js';
-import { type TagNaming, tagsFault } from './tags.js';
+import type { TagNaming } from '../key/names.js';
+import { tagsFault } from './tags.js';
 import type { TagEvictions } from './tag.evictions.js';
 import { evictTagsInUnit } from './unit.writes.js';
 
@@ -16,6 +17,10 @@ export interface CacheManagerSettings {
   readonly tags: TagEvictions;
   /** The names, within the library, of tags in the scopes that the running code may evict. */
   readonly nameTags: TagNaming;
+  /** Whether keys can be looked for by a pattern. */
+  readonly hasReadableKeys: boolean;
+  /** What the tags themselves are called, whatever their scope. */
+  readonly nameTagsEverywhere: TagNaming;
 }
 
 /**
@@ -91,7 +96,8 @@ export class CacheManager {
   }
 
   private async evictTagsEverywhere(tags: readonly string[]): Promise<boolean> {
-    return this.settings.tags.evictEverywhere(checkedTags(tags));
+    const { tags: evictions, nameTagsEverywhere } = this.settings;
+    return evictions.evictEverywhere(nameTagsEverywhere(checkedTags(tags)));
   }
 
   private byName(statsOf: (name: string) => CacheStats): Record<string, CacheStats> {
@@ -103,7 +109,9 @@ export class CacheManager {
     let facade = this.facades.get(name);
     if (facade === undefined) {
       const evictTags = (tags: readonly string[]) => this.evictTagsEverywhere(tags);
-      facade = new CacheFacade(name, { familyOf: () => this.family(name), evictTags });
+      const { hasReadableKeys } = this.settings;
+      const familyOf = () => this.family(name);
+      facade = new CacheFacade(name, { familyOf, evictTags, hasReadableKeys });
       this.facades.set(name, facade);
     }
     return facade;

@@ -3,11 +3,14 @@ import { LRUCache } from 'lru-cache';
 import type { Tier } from '../entry/cache.entry.js';
 import { CacheError, CacheUnavailableError } from '../errors/cache.errors.js';
 import { cacheChannels, type MissReason, publish } from '../events/cache.events.js';
+import type { KeyNaming } from '../key/names.js';
 import type { CacheErrorContext, CacheStats } from './cache.js';
 
 export interface RecorderSettings {
   readonly namespace: string;
   readonly cache: string;
+  /** What keys are called in all that is told; default by themselves. */
+  readonly nameOf?: KeyNaming | undefined;
   /** What it throws fails the operation. */
   readonly onError: (error: CacheError, context: CacheErrorContext) => void;
 }
@@ -42,7 +45,8 @@ export class CacheRecorder {
 
   hit(key: string, tier: Tier): void {
     this.hits++;
-    if (cacheChannels.hit.hasSubscribers) publish('hit', { ...this.source, key, tier });
+    if (cacheChannels.hit.hasSubscribers)
+      publish('hit', { ...this.source, key: this.told(key), tier });
   }
 
   miss(key: string, reason: MissReason): void {
@@ -75,31 +79,38 @@ export class CacheRecorder {
   /** An expired copy was handed out; of a hit or of a miss whose loader failed. */
   servedStale(key: string, tier: Tier): void {
     this.staleServed++;
-    if (cacheChannels.stale.hasSubscribers) publish('stale', { ...this.source, key, tier });
+    if (cacheChannels.stale.hasSubscribers)
+      publish('stale', { ...this.source, key: this.told(key), tier });
   }
 
   coalesced(key: string): void {
     this.coalescedCalls++;
-    if (cacheChannels.coalesced.hasSubscribers) publish('coalesced', { ...this.source, key });
+    if (cacheChannels.coalesced.hasSubscribers)
+      publish('coalesced', { ...this.source, key: this.told(key) });
   }
 
   loaded(key: string, durationMs: number, failed: boolean): void {
     this.loads++;
     if (failed) this.loadFailures++;
     if (cacheChannels.load.hasSubscribers) {
-      publish('load', { ...this.source, key, durationMs, failed });
+      publish('load', { ...this.source, key: this.told(key), durationMs, failed });
     }
   }
 
   put(key: string, ttlMs: number): void {
     this.puts++;
-    if (cacheChannels.put.hasSubscribers) publish('put', { ...this.source, key, ttlMs });
+    if (cacheChannels.put.hasSubscribers)
+      publish('put', { ...this.source, key: this.told(key), ttlMs });
   }
 
   evicted(removed: number, key?: string): void {
     this.evictions += removed;
     if (!cacheChannels.evict.hasSubscribers) return;
-    publish('evict', { ...this.source, removed, ...(key === undefined ? {} : { key }) });
+    publish('evict', {
+      ...this.source,
+      removed,
+      ...(key === undefined ? {} : { key: this.told(key) }),
+    });
   }
 
   /** Counts, publishes and hands the failure to the error handler. Throws what the handler throws. */
@@ -107,7 +118,7 @@ export class CacheRecorder {
     const { cache, onError } = this.settings;
     const error = cause instanceof CacheError ? cause : this.unexpected(cause);
     this.errors++;
-    const keyed = key === undefined ? {} : { key };
+    const keyed = key === undefined ? {} : { key: this.told(key) };
     if (cacheChannels.error.hasSubscribers) {
       publish('error', { ...this.source, ...keyed, operation, code: error.code });
     }
@@ -130,7 +141,14 @@ export class CacheRecorder {
   }
 
   private publishMiss(key: string, reason: MissReason): void {
-    if (cacheChannels.miss.hasSubscribers) publish('miss', { ...this.source, key, reason });
+    if (!cacheChannels.miss.hasSubscribers) return;
+    publish('miss', { ...this.source, key: key === '' ? key : this.told(key), reason });
+  }
+
+  /** The key as it is told. */
+  told(key: string): string {
+    const { nameOf } = this.settings;
+    return nameOf === undefined ? key : nameOf(key);
   }
 
   private get source() {

@@ -7,7 +7,8 @@ import { type Random, shortened } from '../time/jitter.js';
 import type { CachePolicy } from './cache.policy.js';
 import type { Loaded } from './flight.js';
 import type { Inherited } from './inheritance.js';
-import { mergedTags, MOST_TAGS, type TagNaming, tagsFault } from './tags.js';
+import type { TagNaming } from '../key/names.js';
+import { mergedTags, MOST_TAGS, tagsFault } from './tags.js';
 
 /** How one operation differs from what the cache does by itself. */
 export interface KeepOptions {

@@ -8,7 +8,7 @@ export async function explain(cache: NamedCache, ask: Ask): Promise<CacheExplana
   const { look, key, lease, versions } = await cache.store.inspect(ask);
   const copy = cache.copyOf(ask.text);
   const entry = copy ?? look.entry;
-  const parts = { ...cache.place, cache: cache.name, key: ask.text };
+  const parts = { ...cache.place, cache: cache.name, key: cache.recorder.told(ask.text) };
   const tier = copy === undefined ? cache.kind : 'memory';
   const common = { key, parts, tier, versions, lease } as const;
   const freshness = entry === undefined ? 'dead' : cache.freshnessOf(entry, {});

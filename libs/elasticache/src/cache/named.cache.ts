@@ -20,7 +20,7 @@ import type { TagSource } from './inheritance.js';
 import { inherit, isPartOf } from './load.context.js';
 import { type LoadRoom, LoadRunner } from './load.runner.js';
 import { QueuedLoads } from './queued.loads.js';
-import { globalTags, type TagNaming } from './tags.js';
+import { globalTags, type TagNaming } from '../key/names.js';
 import { WaitingRoom } from './waiting.room.js';
 
 export interface NamedCacheParts {

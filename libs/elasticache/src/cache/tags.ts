@@ -1,6 +1,3 @@
-import { GLOBAL } from '../key/scope.js';
-import { tagName } from '../key/tag.names.js';
-
 /** Bytes of a tag at most; it is stored in every entry that bears it. */
 const MOST_BYTES = 1_024;
 export const MOST_TAGS = 1_000;
@@ -23,20 +20,4 @@ export function tagsFault(tags: unknown): string | undefined {
 /** Both, each tag once; the first list itself where the second adds nothing. */
 export function mergedTags(tags: readonly string[], more: readonly string[]): readonly string[] {
   return more.every((tag) => tags.includes(tag)) ? tags : [...new Set([...tags, ...more])];
-}
-
-/** Makes the names, within the library, of tags that the application names: each says its scope. */
-export type TagNaming = (tags: readonly string[]) => readonly string[];
-
-/** In the global scope a tag is its own name, unless it looks like one of another scope. */
-export const globalTags: TagNaming = (tags) =>
-  tags.every(isOwnName) ? tags : tags.map((tag) => tagName(tag, GLOBAL));
-
-function isOwnName(tag: string): boolean {
-  return tagName(tag, GLOBAL) === tag;
-}
-
-/** The naming of tags in one scope. */
-export function namingOf(scope: string): TagNaming {
-  return scope === GLOBAL ? globalTags : (tags) => tags.map((tag) => tagName(tag, scope));
 }

@@ -1,6 +1,7 @@
 import type { Bus } from '../coherence/bus.js';
 import { type CacheError, CacheSerializationError } from '../errors/cache.errors.js';
 import type { Glob } from '../key/glob.js';
+import type { KeyNaming } from '../key/names.js';
 import type { Invalidation } from '../memory/near.caches.js';
 import type { NearTier } from '../memory/near.tier.js';
 import type {
@@ -21,13 +22,21 @@ import type { TagStore } from '../store/tag.store.js';
 import type { Clock } from '../time/clock.js';
 
 export interface TieredStoreParts {
-  readonly cache: string;
-  /** Default the global one. */
-  readonly scope?: string;
+  /** Where other processes have copies: the cache and its scope, by each name that these go by. */
+  readonly places: readonly NearPlace[];
   readonly shared: CacheStore;
   readonly near: NearTier;
   readonly bus: Bus;
   readonly clock: Clock;
+}
+
+/** A cache in one scope, as invalidations name it. */
+export interface NearPlace {
+  readonly cache: string;
+  /** Default the global one. */
+  readonly scope?: string;
+  /** What keys are called; default by themselves. */
+  readonly nameOf?: KeyNaming | undefined;
 }
 
 /** A lease with what its value needs to be copied into memory. */
@@ -175,9 +184,12 @@ export class TieredStore implements CacheStore {
   }
 
   private invalidating<T>(work: () => Promise<T>, texts?: readonly string[]): Promise<T> {
-    const { bus, cache, scope } = this.parts;
-    const place = scope === undefined ? { cache } : { cache, scope };
-    return invalidating(bus, { ...place, ...(texts && { texts }) }, work);
+    const { bus, places } = this.parts;
+    const invalidations = places.map(({ nameOf, ...place }): Invalidation => {
+      if (texts === undefined) return place;
+      return { ...place, texts: nameOf === undefined ? texts : texts.map(nameOf) };
+    });
+    return invalidating(bus, invalidations, work);
   }
 }
 
@@ -204,12 +216,12 @@ export class TieredTags implements TagStore {
   evictEverywhere(tags: readonly string[]): Promise<void> {
     const { bus, isNeeded, shared } = this.parts;
     const work = () => shared.evictEverywhere(tags);
-    return isNeeded() ? invalidating(bus, { everyTag: true }, work) : work();
+    return isNeeded() ? invalidating(bus, [{ everyTag: true }], work) : work();
   }
 
   private invalidating<T>(work: () => Promise<T>, tags: readonly string[]): Promise<T> {
     const { bus, isNeeded } = this.parts;
-    return isNeeded() ? invalidating(bus, { tags }, work) : work();
+    return isNeeded() ? invalidating(bus, [{ tags }], work) : work();
   }
 }
 
@@ -219,21 +231,22 @@ export class TieredTags implements TagStore {
  */
 export async function invalidating<T>(
   bus: Bus,
-  invalidation: Invalidation,
+  invalidations: readonly Invalidation[],
   work: () => Promise<T>,
 ): Promise<T> {
+  const publish = () => Promise.all(invalidations.map((one) => bus.publish(one)));
   try {
     const outcome = await work().catch(async (error: unknown) => {
-      const telling = bus.publish(invalidation);
+      const telling = publish();
       // A value that cannot be stored: what it should have replaced is gone, and that is acknowledged.
       if (error instanceof CacheSerializationError) await telling;
       else telling.catch(() => undefined);
       throw error;
     });
-    await bus.publish(invalidation);
+    await publish();
     return outcome;
   } finally {
-    bus.near.apply(invalidation);
+    for (const invalidation of invalidations) bus.near.apply(invalidation);
   }
 }
 

@@ -22,6 +22,7 @@ const samples: { [C in CacheErrorCode]: CatalogueParams<C> } = {
   CACHE_TENANT_REQUIRED: { where, what: 'tenant' },
   CACHE_NO_TENANTS: { where },
   CACHE_IDENTITY: { where, what: 'user', longest: 256 },
+  CACHE_PATTERN: { where },
   CACHE_LOADS_FULL: { where, concurrent: 16, queue: 128 },
 };
 
@@ -44,6 +45,7 @@ const remedies: Record<CacheErrorCode, RegExp> = {
   CACHE_TENANT_REQUIRED: /Run it within CacheContext\.run/,
   CACHE_NO_TENANTS: /Use it as it is/,
   CACHE_IDENTITY: /Give its identifier/,
+  CACHE_PATTERN: /Evict by key or by tag/,
   CACHE_LOADS_FULL: /raise loads or timeouts\.wait/,
 };
 

@@ -46,6 +46,8 @@ export const catalogue = {
     `${p.where}: belongs to everybody, so no tenant has one of its own. Use it as it is, or give it the scope 'tenant'.`,
   CACHE_IDENTITY: (p: { where: string; what: 'tenant' | 'user'; longest: number }) =>
     `${p.where}: the ${p.what} given is no text of 1 to ${p.longest} characters, so nothing ran on its behalf. Give its identifier.`,
+  CACHE_PATTERN: (p: { where: string }) =>
+    `${p.where}: a pattern finds nothing among keys that cannot be read (keys.secret). Evict by key or by tag.`,
 } as const;
 
 /** One thing wrong with the options: where, and what to do about it. */

@@ -2,7 +2,7 @@ import { Observable } from 'rxjs';
 
 import type { CacheFamily } from '../cache/cache.family.js';
 import type { TagEvictions } from '../cache/tag.evictions.js';
-import type { TagNaming } from '../cache/tags.js';
+import type { TagNaming } from '../key/names.js';
 import type { Fault } from '../errors/catalogue.js';
 import { faultsIn } from './option.rules.js';
 import { type CachedMethod, configOf, returnTypeOf } from './cache.metadata.js';

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 
 import { type Glob, globOf } from './glob.js';
 import { encodeSegment } from './key.encoding.js';
+import type { KeyNaming } from './names.js';
 import { GLOBAL } from './scope.js';
 import { scopeOfTag } from './tag.names.js';
 
@@ -56,6 +57,7 @@ export class KeyLayout {
   readonly version: string;
   /** Where the version stands that every write to this cache removes. */
   readonly writes: string;
+  private readonly nameOf: KeyNaming | undefined;
 
   constructor(names: CacheNames) {
     const [namespace, version, cache] = [names.namespace, names.version, names.cache].map((name) =>
@@ -64,6 +66,7 @@ export class KeyLayout {
     const { scope = GLOBAL } = names;
     const inScope = (name: string) =>
       boundedText(scope === GLOBAL ? name : beginning(name) + scope);
+    this.nameOf = names.nameOf;
     this.prefix = beginning(`${namespace}:v${version}:${scope}:${cache}`);
     this.version = inScope(`${namespace}:~cache:${cache}`);
     this.writes = inScope(`${namespace}:~writes:${cache}`);
@@ -71,7 +74,8 @@ export class KeyLayout {
 
   /** The full key of an encoded key: of the whole text, not of one that went through {@link boundedText}. */
   entry(text: string): string {
-    return boundedText(this.prefix + text);
+    const { nameOf, prefix } = this;
+    return boundedText(prefix + (nameOf === undefined ? text : nameOf(text)));
   }
 
   /**
@@ -96,6 +100,8 @@ export interface CacheNames {
   readonly cache: string;
   /** A segment; default `global`. */
   readonly scope?: string;
+  /** What an encoded key is called; default itself. Patterns then find nothing. */
+  readonly nameOf?: KeyNaming | undefined;
 }
 
 /** The keys that all caches of a namespace have in common. */

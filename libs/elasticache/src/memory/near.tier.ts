@@ -1,5 +1,8 @@
+import { LRUCache } from 'lru-cache';
+
 import type { Entry } from '../entry/cache.entry.js';
 import { boundedText } from '../key/key.layout.js';
+import type { KeyNaming } from '../key/names.js';
 import type { CopyTier, Memory } from './memory.tier.js';
 import type { MemoryVersions } from './memory.versions.js';
 
@@ -18,6 +21,34 @@ export interface NearTierParts {
   readonly keys: MemoryVersions;
   /** How far behind others' invalidations a hit may be. */
   readonly maxStalenessMs: number;
+  /** What keys are called in invalidations, where not by themselves. */
+  readonly names?: NearNames | undefined;
+}
+
+/** Which copy an invalidation means. Of as many as there can be copies: one whose name is forgotten goes. */
+export class NearNames {
+  private readonly texts: LRUCache<string, string>;
+
+  constructor(
+    readonly nameOf: KeyNaming,
+    { most, forget }: { most: number; forget: (text: string) => void },
+  ) {
+    this.texts = new LRUCache({
+      maxSize: most, // `max` would take the room of all at once
+      sizeCalculation: () => 1,
+      dispose: (text, _, reason) => {
+        if (reason === 'evict') forget(text);
+      },
+    });
+  }
+
+  remember(name: string, text: string): void {
+    this.texts.set(name, text);
+  }
+
+  textOf(name: string): string | undefined {
+    return this.texts.get(name);
+  }
 }
 
 /**
@@ -54,9 +85,12 @@ export class NearTier implements Memory {
 
   /** Takes a copy of a fresh entry, unless it may have been invalidated meanwhile. Answers with the entry as it is to be handed out. */
   fill(text: string, entry: Entry, count: number, now: number): Entry {
-    const { tier, others, keys } = this.parts;
+    const { tier, others, keys, names } = this.parts;
     const isBlind = this.isRetired || others.confirmedAt === -Infinity;
-    if (isBlind || keys.evictedSince([boundedText(text)], count) !== undefined) return entry;
+    if (isBlind) return entry;
+    const name = names === undefined ? boundedText(text) : names.nameOf(text);
+    if (keys.evictedSince([name], count) !== undefined) return entry;
+    names?.remember(name, text);
     const write = { text, entry, lifeMs: entry.expiresAt - entry.createdAt };
     try {
       if (now < entry.expiresAt && tier.set(write, count, now)) {
@@ -69,16 +103,19 @@ export class NearTier implements Memory {
     return entry;
   }
 
-  /** Invalidates the copies, all of them where no texts are given, and what is on its way here. */
-  drop(texts?: readonly string[]): void {
-    const { tier, keys } = this.parts;
-    if (texts === undefined) {
+  /** Invalidates the copies of what is called so, all of them where no names are given, and what is on its way here. */
+  drop(called?: readonly string[]): void {
+    const { tier, keys, names } = this.parts;
+    if (called === undefined) {
       keys.evictAll();
       tier.deleteMatching();
       return;
     }
-    keys.evict(texts.map(boundedText));
-    for (const text of texts) tier.delete(text);
+    keys.evict(called.map(boundedText));
+    for (const name of called) {
+      const text = names === undefined ? name : names.textOf(name);
+      if (text !== undefined) tier.delete(text);
+    }
   }
 
   /** Nobody tells it of invalidations any more: it has no copies from now on. */
