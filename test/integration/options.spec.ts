@@ -154,7 +154,6 @@ describe('Options', () => {
   });
 
   it.each([
-    [{ encryption: {} }, 'encryption'],
     [{ defaults: { consistency: 'eventual' } }, 'defaults.consistency'],
     [{ defaults: { timeouts: { load: '1s' } } }, 'defaults.timeouts.load'],
   ])('of later versions are not accepted and ignored: %j', async (options, path) => {

@@ -4,6 +4,7 @@ import { LoadRoom } from './cache/load.runner.js';
 import { NamedCache } from './cache/named.cache.js';
 import { invalidating, type NearPlace, TieredStore } from './cache/tiered.store.js';
 import { EntryCodec } from './codec/entry.codec.js';
+import type { Sealing } from './codec/sealing.js';
 import type { Bus } from './coherence/bus.js';
 import type { CacheSettings, MemorySettings } from './elasticache.settings.js';
 import type { ScopeResolver } from './identity/scope.resolver.js';
@@ -45,6 +46,7 @@ export interface CacheSurroundings {
   readonly scopes: ScopeResolver;
   /** How things are called outside of this process: those in use, then those that were. */
   readonly names: readonly [Names, ...Names[]];
+  readonly sealing: Sealing | undefined;
   readonly keeper: LeaseKeeper;
   /** Of tags, in the caches that live in memory alone. */
   readonly versions: MemoryVersions;
@@ -77,7 +79,8 @@ export class CacheBuilder {
     const { tier, policy, scope } = settings;
     const { isEnabled, scopes } = around;
     this.kind = isEnabled ? (scope ?? scopes.defaultKind) : 'global';
-    this.codec = new EntryCodec(tier.kind === 'shared' ? tier.codec : {});
+    const { sealing } = around;
+    this.codec = new EntryCodec(tier.kind === 'shared' ? { ...tier.codec, sealing } : {});
     this.room = policy.loads && new LoadRoom(policy.loads);
   }
 

@@ -161,6 +161,22 @@ export const moduleRules: readonly OptionRule[] = [
     ],
   },
   {
+    name: 'encryption',
+    type: 'EncryptionOptions',
+    fallback: 'values can be read',
+    meaning: 'Seals values in Redis.',
+    wrong: must((value) => isObject(value) && value['keys'] !== undefined, 'an object with keys'),
+    nested: [
+      {
+        name: 'keys',
+        type: 'NamedKey[]',
+        fallback: 'none',
+        meaning: 'Keys of AES-256-GCM: the first seals, all of them open.',
+        wrong: namedKeysFault,
+      },
+    ],
+  },
+  {
     name: 'keyGenerator',
     type: 'KeyGenerator',
     fallback: 'the arguments',

@@ -107,6 +107,18 @@ export interface KeyOptions {
 }
 
 /**
+ * Values that cannot be read, moved to another key or forged: AES-256-GCM, bound to the full key, the
+ * scope, and the times, versions and tags of the entry. What does not open is a miss, and is removed.
+ *
+ * @example
+ * encryption: { keys: [{ id: 'e2', key: process.env.SEAL_2 }, { id: 'e1', key: process.env.SEAL_1 }] }
+ */
+export interface EncryptionOptions {
+  /** The first seals, all of them open. */
+  readonly keys: readonly NamedKey[];
+}
+
+/**
  * Options of the module.
  *
  * @example
@@ -132,6 +144,8 @@ export interface ElastiCacheModuleOptions {
   readonly identity?: IdentitySource;
   /** What keys in Redis are called. */
   readonly keys?: KeyOptions;
+  /** Seals values in Redis. */
+  readonly encryption?: EncryptionOptions;
   /** Makes the keys of operations that name none. */
   readonly keyGenerator?: KeyGenerator;
   /** Default: log, count, carry on without the cache. */

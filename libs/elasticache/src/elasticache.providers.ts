@@ -7,6 +7,7 @@ import { CacheRecorder } from './cache/cache.recorder.js';
 import { TagEvictions } from './cache/tag.evictions.js';
 import { type Names, plainNames, secretNames, type TagNaming } from './key/names.js';
 import { TieredTags } from './cache/tiered.store.js';
+import { Sealing } from './codec/sealing.js';
 import { Bus } from './coherence/bus.js';
 import { plainReason } from './connection/plain.reason.js';
 import { type ConnectionState, RedisConnection } from './connection/redis.connection.js';
@@ -65,6 +66,7 @@ export class ElastiCacheCore {
   private readonly keeper = new LeaseKeeper();
   private readonly namespace: string;
   private readonly scopes: ScopeResolver;
+  private readonly sealing: Sealing | undefined;
   private readonly names: readonly [Names, ...Names[]];
 
   private constructor(
@@ -75,6 +77,7 @@ export class ElastiCacheCore {
     this.namespace = options.namespace ?? DEFAULT_NAMESPACE;
     this.scopes = new ScopeResolver(options.tenancy);
     this.names = namesOf(options);
+    this.sealing = options.encryption && new Sealing(options.encryption.keys);
     this.definitions = new Map(Object.entries(options.caches ?? {}));
     this.onError = handlerOf(
       options.errorHandler ?? failureLog((line) => logger.warn(line), clock),
@@ -185,7 +188,7 @@ export class ElastiCacheCore {
   private build(name: string): CacheFamily {
     const own = this.definitions.get(name) ?? {};
     const settings = cacheSettings(own, this.options.defaults ?? {}, this.isShared);
-    const { namespace, clock, onError, scopes, names, keeper, near, bus } = this;
+    const { namespace, clock, onError, scopes, names, sealing, keeper, near, bus } = this;
     return new CacheBuilder(name, settings, {
       namespace,
       clock,
@@ -195,6 +198,7 @@ export class ElastiCacheCore {
       closing: this.closing.signal,
       scopes,
       names,
+      sealing,
       keeper,
       versions: this.memoryVersions,
       near,

@@ -5,6 +5,7 @@ export type {
   CacheTimeouts,
   ElastiCacheModuleOptions,
   ElastiCacheOptionsFactory,
+  EncryptionOptions,
   FeatureCache,
   KeyOptions,
   LoadLimits,

@@ -302,7 +302,7 @@ export class NamedCache {
   ): Finding {
     if (error !== undefined) {
       this.recorder.failed(error, { operation: 'get', method: options.method, key: text });
-      return { freshness: 'dead', view };
+      return this.missed(text, miss ?? 'undecodable', view);
     }
     const unit = CacheTransaction.current();
     if (unit !== undefined)

@@ -21,7 +21,7 @@ const algorithms = (['gzip', 'brotli', 'zstd'] as const).filter(
 );
 
 const encode = (codec: EntryCodec, entry: Entry, versions = untagged) =>
-  codec.encode(entry, versions, where);
+  codec.encode({ entry, versions }, where);
 /** As a store reads an entry: header, tags, payload. */
 function decode(codec: EntryCodec, bytes: Buffer): Entry | Promise<Entry> {
   const envelope = codec.open(bytes, where);
@@ -276,7 +276,7 @@ describe('bytes that are no entry', () => {
 
   it.each<[string, (bytes: Buffer) => void, RegExp]>([
     ['another version', (bytes) => bytes.writeUInt8(0xe1, 0), /another version/],
-    ['unknown flags', (bytes) => bytes.writeUInt8(0b1000, 1), /header is damaged/],
+    ['unknown flags', (bytes) => bytes.writeUInt8(0b10000, 1), /header is damaged/],
     [
       'tags that end within a version',
       (bytes) => bytes.writeUInt32BE(3, HEADER_BYTES - 4),
@@ -319,5 +319,26 @@ describe('a value that cannot be stored', () => {
     const error = await failureOf(() => encode(codec, entryOf({ a: [() => 1] })));
     expect(error.code).toBe('CACHE_SERIALIZATION');
     expect(error.message).toContain('articles.get: the value at $.a[0] is a function');
+  });
+});
+
+describe('bytes that nest deeper than any value', () => {
+  const deep: [string, (levels: number) => Buffer][] = [
+    ['json', (n) => Buffer.from('['.repeat(n) + ']'.repeat(n))],
+    ['json', (n) => Buffer.from('{"a":'.repeat(n) + '1' + '}'.repeat(n))],
+    ['json', (n) => Buffer.from('$' + '{"$":"Set","v":['.repeat(n) + ']}'.repeat(n))],
+    ['json', (n) => Buffer.from('$' + '{"$":"Map","v":[1,'.repeat(n) + '1' + ']}'.repeat(n))],
+    ['msgpack', (n) => Buffer.concat([Buffer.alloc(n, 0x91), Buffer.of(0)])],
+    ['msgpack', (n) => Buffer.concat([Buffer.from('81a161'.repeat(n), 'hex'), Buffer.of(0)])],
+  ];
+  it.each(deep)('fail, however deep: %s, %#', async (serializer, bytesOf) => {
+    const codec = new EntryCodec({ serializer: serializer as 'json' | 'msgpack' });
+    const header = (await encode(codec, entryOf(1))).subarray(0, HEADER_BYTES);
+    const read = (levels: number) => decode(codec, Buffer.concat([header, bytesOf(levels)]));
+    expect(await read(400)).toHaveProperty('value');
+    for (const levels of [600, 5_000, 200_000, 2_000_000]) {
+      const error = await failureOf(() => read(levels));
+      expect(error).toMatchObject({ code: 'CACHE_UNDECODABLE' });
+    }
   });
 });

@@ -7,7 +7,7 @@ import {
   tagsBytes,
   TOKEN_BYTES,
 } from './entry.versions.js';
-import { copyOf } from './value.walk.js';
+import { copyOf, isWithinDepth } from './value.walk.js';
 import { CacheSerializationError } from '../errors/cache.errors.js';
 import {
   compress,
@@ -23,20 +23,22 @@ import type {
   Serializer,
   SerializerName,
 } from './serializer.js';
-import { refusalOf } from './value.refusal.js';
+import type { Sealing } from './sealing.js';
+import { MAX_DEPTH, refusalOf } from './value.refusal.js';
 
 /*
  * The envelope: what the shared tier holds of one entry.
  *
  *   0      version of this format, 0xE2 (0xE1 bore no versions, and cannot be trusted)
- *   1      flags: bit 0, the value is a list of emissions; bits 1-2, compression (1 gzip, 2 brotli, 3 zstd)
+ *   1      flags: bit 0, the value is a list of emissions; bits 1-2, compression (1 gzip, 2 brotli, 3 zstd);
+ *          bit 3, the payload is sealed
  *   2      serializer of the payload: 1 msgpack, 2 json, 127 the user's own
  *   3-10   createdAt, milliseconds since the epoch, float64, big-endian
  *   11-18  expiresAt, likewise
  *   19-34  version of the cache, ASCII
  *   35-38  length of the tags' part, uint32, big-endian
  *   39-    the tags, each its length (uint16), its UTF-8 and its version; see entry.versions.ts
- *   then   the payload, compressed as the flags say
+ *   then   the payload, compressed as the flags say, and sealed; see sealing.ts
  *
  * The bytes say how they were made, so changing `serializer` or `compression` needs no new `version`:
  * old entries are read until they expire. Only a custom serializer's bytes need that serializer.
@@ -55,6 +57,8 @@ const TAGS_LENGTH_AT = CACHE_VERSION_AT + TOKEN_BYTES;
 const HEADER_BYTES = TAGS_LENGTH_AT + 4;
 const EMISSIONS = 0b001;
 const COMPRESSION_SHIFT = 1;
+const COMPRESSION = 0b110;
+const SEALED = 0b1000;
 const CUSTOM = 127;
 
 /** By their number in byte 2. */
@@ -77,12 +81,16 @@ export interface EntryCodecOptions {
   readonly serializer?: SerializerName | Serializer;
   /** Default false. */
   readonly compression?: false | CompressionOptions;
+  /** Keys that seal payloads: the first those that are written, any those that are read. Default: none is sealed. */
+  readonly sealing?: Sealing | undefined;
 }
 
 /** An envelope: what it bears is known before its payload is touched. */
 export interface Envelope {
   readonly bytes: Buffer;
   readonly payloadAt: number;
+  /** The full key it stood under; needed where payloads are sealed. */
+  key?: string;
 }
 
 /** Whether the entry bears this version of the cache. Compared in place: nothing is made of it for a hit. */
@@ -91,9 +99,11 @@ export function bearsVersion({ bytes }: Envelope, version: Buffer | null): boole
 }
 
 /** What goes into an envelope beside the payload. */
-interface Sealed {
+interface Content {
   readonly entry: Entry;
   readonly versions: EntryVersions;
+  /** As in {@link Envelope}. */
+  readonly key?: string;
 }
 
 /** Entries to bytes and back. `where` names the cache and the operation in errors. */
@@ -101,21 +111,27 @@ export class EntryCodec {
   private readonly serializers = new Map<number, BuiltInSerializer>(builtIn);
   private readonly serializerId: number;
   private readonly compression: Required<CompressionOptions>;
+  private readonly sealing: Sealing | undefined;
 
-  constructor({ serializer = 'msgpack', compression = false }: EntryCodecOptions = {}) {
+  constructor({ serializer = 'msgpack', compression = false, sealing }: EntryCodecOptions = {}) {
+    this.sealing = sealing;
     if (typeof serializer !== 'string') this.serializers.set(CUSTOM, serializer);
     this.serializerId = typeof serializer === 'string' ? idOf[serializer] : CUSTOM;
     const threshold = compression === false ? Number.POSITIVE_INFINITY : DEFAULT_THRESHOLD;
     this.compression = { algorithm: 'gzip', threshold, ...compression };
   }
 
+  /** Whether payloads are sealed: under which key they stand has to be said then. */
+  get seals(): boolean {
+    return this.sealing !== undefined;
+  }
+
   /** @throws CacheSerializationError (`CACHE_SERIALIZATION`), at once or by rejection. */
-  encode(entry: Entry, versions: EntryVersions, where: string): Buffer | Promise<Buffer> {
-    const payload = this.serialize(entry.value, where);
-    const sealed = { entry, versions };
+  encode(content: Content, where: string): Buffer | Promise<Buffer> {
+    const payload = this.serialize(content.entry.value, where);
     return payload.length < this.compression.threshold
-      ? this.seal(sealed, payload)
-      : this.sealCompressed(sealed, payload, where);
+      ? this.close(content, payload)
+      : this.closeCompressed(content, payload, where);
   }
 
   /** A value as a hit would bring it. Throws as {@link encode}. */
@@ -137,10 +153,28 @@ export class EntryCodec {
   decode(envelope: Envelope, tags: readonly string[], where: string): Entry | Promise<Entry> {
     const { bytes, payloadAt } = envelope;
     const flags = bytes[1]!;
+    if (this.sealing !== undefined) return this.decodeSealed(envelope, tags, where);
     if (flags <= EMISSIONS) return this.read(envelope, tags, { bytes, from: payloadAt, where });
-    const algorithm = algorithms[flags >> COMPRESSION_SHIFT];
-    if (algorithm === undefined) throw undecodable(where, 'the header is damaged');
-    return this.readCompressed(envelope, tags, { algorithm, where });
+    if (flags >= SEALED) throw undecodable(where, flagsProblem(flags));
+    return this.readCompressed(envelope, tags, { bytes: payloadOf(envelope), where });
+  }
+
+  /** A payload that is not sealed is not believed: whoever can write to the server could have made it. */
+  private decodeSealed(
+    envelope: Envelope,
+    tags: readonly string[],
+    where: string,
+  ): Entry | Promise<Entry> {
+    const { bytes, payloadAt, key = '' } = envelope;
+    const flags = bytes[1]!;
+    if (flags < SEALED || flags >= 2 * SEALED) throw undecodable(where, 'the value is not sealed');
+    const place = { header: bytes.subarray(0, payloadAt), key };
+    const payload = this.sealing!.open(payloadOf(envelope), place);
+    if (payload === undefined) throw undecodable(where, 'the seal is not of this key and server');
+    const read = { bytes: payload, where };
+    return flags & COMPRESSION
+      ? this.readCompressed(envelope, tags, read)
+      : this.read(envelope, tags, { ...read, from: 0 });
   }
 
   private serialize(value: unknown, where: string): Uint8Array {
@@ -155,28 +189,35 @@ export class EntryCodec {
     throw unserializable(where, 'was made something other than bytes by the serializer');
   }
 
-  private seal(
-    { entry, versions }: Sealed,
+  private close(
+    { entry, versions, key = '' }: Content,
     payload: Uint8Array,
     algorithm?: CompressionAlgorithm,
   ): Buffer {
+    const { sealing } = this;
     const tags = tagsBytes(versions.tags);
-    const sealed = Buffer.allocUnsafe(HEADER_BYTES + tags.length + payload.length);
-    sealed[0] = VERSION;
-    sealed[1] =
-      (entry.emissions ? EMISSIONS : 0) | (algorithms.indexOf(algorithm) << COMPRESSION_SHIFT);
-    sealed[2] = this.serializerId;
-    sealed.writeDoubleBE(entry.createdAt, 3);
-    sealed.writeDoubleBE(entry.expiresAt, 11);
-    sealed.write(versions.cache, CACHE_VERSION_AT, TOKEN_BYTES, 'latin1');
-    sealed.writeUInt32BE(tags.length, TAGS_LENGTH_AT);
-    sealed.set(tags, HEADER_BYTES);
-    sealed.set(payload, HEADER_BYTES + tags.length);
-    return sealed;
+    const payloadAt = HEADER_BYTES + tags.length;
+    const closed = Buffer.allocUnsafe(payloadAt + (sealing === undefined ? payload.length : 0));
+    closed[0] = VERSION;
+    closed[1] =
+      (entry.emissions ? EMISSIONS : 0) |
+      (algorithms.indexOf(algorithm) << COMPRESSION_SHIFT) |
+      (sealing === undefined ? 0 : SEALED);
+    closed[2] = this.serializerId;
+    closed.writeDoubleBE(entry.createdAt, 3);
+    closed.writeDoubleBE(entry.expiresAt, 11);
+    closed.write(versions.cache, CACHE_VERSION_AT, TOKEN_BYTES, 'latin1');
+    closed.writeUInt32BE(tags.length, TAGS_LENGTH_AT);
+    closed.set(tags, HEADER_BYTES);
+    if (sealing !== undefined) {
+      return Buffer.concat([closed, sealing.seal(payload, { header: closed, key })]);
+    }
+    closed.set(payload, payloadAt);
+    return closed;
   }
 
-  private async sealCompressed(
-    sealed: Sealed,
+  private async closeCompressed(
+    content: Content,
     payload: Uint8Array,
     where: string,
   ): Promise<Buffer> {
@@ -185,8 +226,8 @@ export class EntryCodec {
       throw unserializable(where, 'could not be compressed', cause);
     });
     return compressed.length < payload.length
-      ? this.seal(sealed, compressed, algorithm)
-      : this.seal(sealed, payload);
+      ? this.close(content, compressed, algorithm)
+      : this.close(content, payload);
   }
 
   /**
@@ -226,6 +267,11 @@ export class EntryCodec {
       const shown = header[2] === CUSTOM ? cause : undefined;
       throw undecodable(where, 'the payload is damaged', shown);
     }
+    // A level takes a byte at least, so most payloads need no walk.
+    const isShallow = header[2] === CUSTOM || bytes.length - from <= MAX_DEPTH;
+    if (!isShallow && !isWithinDepth(value)) {
+      throw undecodable(where, `the value is nested deeper than ${MAX_DEPTH} levels`);
+    }
     if (!emissions && tags.length === 0) return { value, createdAt, expiresAt };
     if (emissions && !Array.isArray(value)) {
       throw undecodable(where, 'the emissions are not a list');
@@ -242,13 +288,20 @@ export class EntryCodec {
   private async readCompressed(
     envelope: Envelope,
     tags: readonly string[],
-    { algorithm, where }: { algorithm: CompressionAlgorithm; where: string },
+    { bytes, where }: { bytes: Uint8Array; where: string },
   ): Promise<Entry> {
-    const payload = await decompress(algorithm, payloadOf(envelope)).catch((cause: unknown) => {
+    const algorithm = algorithms[(envelope.bytes[1]! & COMPRESSION) >> COMPRESSION_SHIFT]!;
+    const payload = await decompress(algorithm, bytes).catch((cause: unknown) => {
       throw undecodable(where, 'the payload could not be decompressed', cause);
     });
     return this.read(envelope, tags, { bytes: payload, from: 0, where });
   }
+}
+
+function flagsProblem(flags: number): string {
+  return flags < 2 * SEALED
+    ? 'the value is sealed, and this cache has no key'
+    : 'the header is damaged';
 }
 
 function unserializable(where: string, problem: string, cause?: unknown): CacheSerializationError {

@@ -101,6 +101,28 @@ function copyOther(value: object, depth: number, verified: boolean): object {
   return copyObject(value, depth, verified);
 }
 
+/** Whether no more than so many objects lie inside each other in what was decoded: nobody stored a deeper one. */
+export function isWithinDepth(value: unknown, depth = 0): boolean {
+  if (typeof value !== 'object' || value === null || ArrayBuffer.isView(value)) return true;
+  if (depth >= MAX_DEPTH) return false;
+  if (value instanceof Map) return areWithinDepth([...value.keys(), ...value.values()], depth);
+  if (value instanceof Set) return areWithinDepth([...(value as Set<unknown>)], depth);
+  if (Array.isArray(value)) return areWithinDepth(value, depth);
+  for (const key in value) {
+    const part = (value as Record<string, unknown>)[key];
+    if (typeof part === 'object' && !isWithinDepth(part, depth + 1)) return false;
+  }
+  return true;
+}
+
+function areWithinDepth(parts: readonly unknown[], depth: number): boolean {
+  for (let i = 0; i < parts.length; i++) {
+    const part = parts[i];
+    if (typeof part === 'object' && !isWithinDepth(part, depth + 1)) return false;
+  }
+  return true;
+}
+
 function isPrimitive(value: unknown): boolean {
   return typeof value !== 'object' && typeof value !== 'function' && typeof value !== 'symbol';
 }

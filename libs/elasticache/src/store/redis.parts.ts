@@ -29,12 +29,15 @@ export function keysOf(layout: KeyLayout, text: string): [entry: string, lease: 
 
 /** An entry as the server keeps it: its bytes, and its life in milliseconds. A promise only where it is compressed. */
 export function sealed(
-  { codec, idleMs, cache }: RedisStoreParts,
-  { entry, lifeMs }: StoreWrite,
+  { codec, idleMs, cache, layout }: RedisStoreParts,
+  { text, entry, lifeMs }: StoreWrite,
   versions: EntryVersions,
 ): Sealed | Promise<Sealed> {
   const life = Math.ceil(Math.min(lifeMs, idleMs ?? lifeMs));
-  const bytes = codec.encode(entry, versions, `cache '${cache}'`);
+  const bytes = codec.encode(
+    { entry, versions, ...(codec.seals && { key: layout.entry(text) }) },
+    `cache '${cache}'`,
+  );
   return bytes instanceof Promise ? bytes.then((made): Sealed => [made, life]) : [bytes, life];
 }
 

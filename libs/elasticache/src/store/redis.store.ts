@@ -273,7 +273,9 @@ export class RedisStore implements CacheStore {
     envelope: Envelope,
     { tags, borne }: { readonly tags: readonly string[]; readonly borne: Entry['borne'] },
   ): RedisLook | Promise<RedisLook> {
-    const entry = this.parts.codec.decode(envelope, tags, this.where);
+    const { codec, layout } = this.parts;
+    if (codec.seals) envelope.key = layout.entry(look.ask.text);
+    const entry = codec.decode(envelope, tags, this.where);
     if (!(entry instanceof Promise)) return look.found(entry, borne);
     return entry.then(
       (decoded) => look.found(decoded, borne),
