@@ -40,6 +40,9 @@ starts from. A cache lives in Redis, in memory, or in Redis with copies in memor
   MemoryTierOptions: 'Option `memory` of a cache that lives in this process, or has copies there.',
   CompressionOptions: 'Option `compression` of a cache that lives in Redis.',
   TenancyOptions: `Option \`tenancy\`: [serve tenants](../how-to/serve-tenants.md).`,
+  KeyOptions: `Option \`keys\`: [hide keys and seal values](../how-to/hide-keys-and-seal-values.md).`,
+  EncryptionOptions: `Option \`encryption\`, likewise.`,
+  SensitiveOptions: `Option \`sensitive\`, likewise.`,
   LoadLimits: `Option \`loads\`, of this cache in this process:
 [protect the database](../how-to/protect-the-database.md).`,
   CacheTimeouts: 'Option `timeouts`.',

@@ -2,6 +2,7 @@ import { CacheFamily } from './cache/cache.family.js';
 import { CacheRecorder, type RecorderSettings } from './cache/cache.recorder.js';
 import { LoadRoom } from './cache/load.runner.js';
 import { NamedCache } from './cache/named.cache.js';
+import type { SensitiveValues } from './cache/sensitive.values.js';
 import { invalidating, type NearPlace, TieredStore } from './cache/tiered.store.js';
 import { EntryCodec } from './codec/entry.codec.js';
 import type { Sealing } from './codec/sealing.js';
@@ -47,6 +48,7 @@ export interface CacheSurroundings {
   /** How things are called outside of this process: those in use, then those that were. */
   readonly names: readonly [Names, ...Names[]];
   readonly sealing: Sealing | undefined;
+  readonly sensitive: SensitiveValues | undefined;
   readonly keeper: LeaseKeeper;
   /** Of tags, in the caches that live in memory alone. */
   readonly versions: MemoryVersions;
@@ -117,6 +119,7 @@ export class CacheBuilder {
       tenant,
       nameTags: tagsOf(around.names[0], scope),
       room,
+      sensitive: around.sensitive,
       recorder: this.recorder(scope),
       clock,
       random: Math.random,

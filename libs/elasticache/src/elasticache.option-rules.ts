@@ -1,3 +1,4 @@
+import { sensitiveDefaults } from './cache/sensitive.values.js';
 import { cacheRules } from './elasticache.cache-rules.js';
 import {
   either,
@@ -5,6 +6,7 @@ import {
   isCount,
   isFunction,
   isObject,
+  isOneOf,
   isPlainObject,
   isText,
   must,
@@ -82,6 +84,26 @@ const tenancyRules: readonly OptionRule[] = [
     fallback: 'true',
     meaning: 'Whether a call without a tenant fails; else it runs uncached.',
     wrong: must(isBoolean, 'true or false'),
+  },
+];
+
+const sensitiveRules: readonly OptionRule[] = [
+  {
+    name: 'fields',
+    type: 'string[]',
+    fallback: sensitiveDefaults.fields.join(', '),
+    meaning: 'Names of properties.',
+    wrong: must(
+      (value) => Array.isArray(value) && value.length > 0 && value.every(isText),
+      'an array of names, one at least',
+    ),
+  },
+  {
+    name: 'action',
+    type: "'refuse' | 'strip' | 'off'",
+    fallback: "'refuse'",
+    meaning: 'A value that has one is not stored, is stored without it, or as it is.',
+    wrong: must(isOneOf('refuse', 'strip', 'off'), "'refuse', 'strip' or 'off'"),
   },
 ];
 
@@ -175,6 +197,14 @@ export const moduleRules: readonly OptionRule[] = [
         wrong: namedKeysFault,
       },
     ],
+  },
+  {
+    name: 'sensitive',
+    type: 'SensitiveOptions',
+    fallback: 'off',
+    meaning: 'What must not be cached, wherever it is in a value.',
+    wrong: must(isObject, 'an object: fields, action, or neither'),
+    nested: sensitiveRules,
   },
   {
     name: 'keyGenerator',

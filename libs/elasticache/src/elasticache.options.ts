@@ -1,5 +1,6 @@
 import type { CacheErrorHandler } from './cache/cache.js';
 import type { SingleFlight, TtlCall } from './cache/cache.policy.js';
+import type { SensitiveOptions } from './cache/sensitive.values.js';
 import type { CompressionOptions, Serializer, SerializerName } from './codec/serializer.js';
 import type { ConnectionOptions } from './connection/connection.options.js';
 import type { RedisClient } from './connection/redis.client.js';
@@ -146,6 +147,8 @@ export interface ElastiCacheModuleOptions {
   readonly keys?: KeyOptions;
   /** Seals values in Redis. */
   readonly encryption?: EncryptionOptions;
+  /** What must not be cached; default off. */
+  readonly sensitive?: SensitiveOptions;
   /** Makes the keys of operations that name none. */
   readonly keyGenerator?: KeyGenerator;
   /** Default: log, count, carry on without the cache. */

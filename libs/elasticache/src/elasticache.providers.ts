@@ -4,6 +4,7 @@ import type { CacheErrorContext, CacheErrorHandler } from './cache/cache.js';
 import type { CacheFamily } from './cache/cache.family.js';
 import { CacheManager } from './cache/cache.manager.js';
 import { CacheRecorder } from './cache/cache.recorder.js';
+import { SensitiveValues } from './cache/sensitive.values.js';
 import { TagEvictions } from './cache/tag.evictions.js';
 import { type Names, plainNames, secretNames, type TagNaming } from './key/names.js';
 import { TieredTags } from './cache/tiered.store.js';
@@ -67,6 +68,7 @@ export class ElastiCacheCore {
   private readonly namespace: string;
   private readonly scopes: ScopeResolver;
   private readonly sealing: Sealing | undefined;
+  private readonly sensitive: SensitiveValues | undefined;
   private readonly names: readonly [Names, ...Names[]];
 
   private constructor(
@@ -78,6 +80,8 @@ export class ElastiCacheCore {
     this.scopes = new ScopeResolver(options.tenancy);
     this.names = namesOf(options);
     this.sealing = options.encryption && new Sealing(options.encryption.keys);
+    const warn = (message: string) => logger.warn(message);
+    this.sensitive = options.sensitive && new SensitiveValues(options.sensitive, warn);
     this.definitions = new Map(Object.entries(options.caches ?? {}));
     this.onError = handlerOf(
       options.errorHandler ?? failureLog((line) => logger.warn(line), clock),
@@ -188,7 +192,8 @@ export class ElastiCacheCore {
   private build(name: string): CacheFamily {
     const own = this.definitions.get(name) ?? {};
     const settings = cacheSettings(own, this.options.defaults ?? {}, this.isShared);
-    const { namespace, clock, onError, scopes, names, sealing, keeper, near, bus } = this;
+    const { namespace, clock, onError, scopes, names, sealing, sensitive, keeper, near, bus } =
+      this;
     return new CacheBuilder(name, settings, {
       namespace,
       clock,
@@ -199,6 +204,7 @@ export class ElastiCacheCore {
       scopes,
       names,
       sealing,
+      sensitive,
       keeper,
       versions: this.memoryVersions,
       near,

@@ -43,6 +43,7 @@ export type {
   LoadOptions,
   PutOptions,
 } from './cache/cache.js';
+export type { SensitiveOptions } from './cache/sensitive.values.js';
 export { CacheManager } from './cache/cache.manager.js';
 export type { SingleFlight, TtlCall } from './cache/cache.policy.js';
 export { CacheTransaction } from './coherence/cache.transaction.js';

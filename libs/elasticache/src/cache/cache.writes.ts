@@ -101,7 +101,7 @@ export class CacheWrites {
   async putMany(puts: readonly Made[]): Promise<void> {
     const { maker, evictions, store } = this.parts;
     const options = puts[0]?.options ?? {};
-    const refused = puts.filter(({ loaded }) => maker.refuses(loaded.value));
+    const refused = puts.filter((put) => maker.refuses(put.loaded.value, put.options));
     if (refused.length > 0) {
       const texts = refused.map(({ ask }) => ask.text);
       await evictions.evict({ texts }, options.method);

@@ -7,6 +7,7 @@ import { type Random, shortened } from '../time/jitter.js';
 import type { CachePolicy } from './cache.policy.js';
 import type { Loaded } from './flight.js';
 import type { Inherited } from './inheritance.js';
+import type { SensitiveValues } from './sensitive.values.js';
 import type { TagNaming } from '../key/names.js';
 import { mergedTags, MOST_TAGS, tagsFault } from './tags.js';
 
@@ -37,6 +38,8 @@ export interface EntryMakerParts {
   readonly where: string;
   /** Whose entries these are. */
   readonly tenant?: string | undefined;
+  /** What must not be cached, where there is such. */
+  readonly sensitive?: SensitiveValues | undefined;
   /** The names, within the library, of tags that the application names. */
   readonly nameTags: TagNaming;
 }
@@ -45,9 +48,11 @@ export interface EntryMakerParts {
 export class EntryMaker {
   constructor(private readonly parts: EntryMakerParts) {}
 
-  /** Whether the cache keeps no null and undefined, and this is one. */
-  refuses(value: unknown): boolean {
-    return this.parts.policy.nulls === 'refused' && isNull(value);
+  /** Whether the cache keeps no null and undefined, and this is one; or it holds what must not be cached. */
+  refuses(value: unknown, { method = this.parts.where }: KeepOptions): boolean {
+    const { policy, sensitive } = this.parts;
+    if (policy.nulls === 'refused' && isNull(value)) return true;
+    return sensitive !== undefined && sensitive.refuses(value, method);
   }
 
   /**
@@ -56,7 +61,11 @@ export class EntryMaker {
    * @throws CacheError where a function of the application fails
    */
   make({ ask, loaded, options }: Made, inherited?: Inherited): StoreWrite | undefined {
-    if (loaded.unshared || this.refuses(loaded.value) || this.isRuledOut(loaded, options)) {
+    if (
+      loaded.unshared ||
+      this.refuses(loaded.value, options) ||
+      this.isRuledOut(loaded, options)
+    ) {
       return undefined;
     }
     const { policy, clock, random } = this.parts;
@@ -65,9 +74,9 @@ export class EntryMaker {
     const createdAt = clock.now();
     const own = this.tagsOf({ ask, loaded, options });
     const tags = inherited ? this.withInherited(own, inherited, options) : own;
-    const { value, emissions } = loaded;
+    const { emissions } = loaded;
     const entry = {
-      value,
+      value: this.storable(loaded.value, options),
       createdAt,
       expiresAt: createdAt + ttlMs,
       ...(emissions && { emissions }),
@@ -75,6 +84,11 @@ export class EntryMaker {
     };
     const lifeMs = ttlMs + staleWindowMs(options.freshness ?? policy.freshness);
     return { text, entry, lifeMs, ...(inherited && { inherited }) };
+  }
+
+  private storable(value: unknown, { method = this.parts.where }: KeepOptions): unknown {
+    const { sensitive } = this.parts;
+    return sensitive === undefined ? value : sensitive.stripped(value, method);
   }
 
   private isRuledOut(loaded: Loaded, { unless, method = this.parts.where }: KeepOptions): boolean {

@@ -144,7 +144,7 @@ export class FencedPut {
       unstorable = error;
     }
     if (failure !== undefined) recorder.failed(failure, site);
-    if (write === undefined && maker.refuses(loaded.value)) recorder.evicted(0, text);
+    if (write === undefined && maker.refuses(loaded.value, options)) recorder.evicted(0, text);
     return unstorable;
   }
 

@@ -21,6 +21,7 @@ import { inherit, isPartOf } from './load.context.js';
 import { type LoadRoom, LoadRunner } from './load.runner.js';
 import { QueuedLoads } from './queued.loads.js';
 import { globalTags, type TagNaming } from '../key/names.js';
+import type { SensitiveValues } from './sensitive.values.js';
 import { WaitingRoom } from './waiting.room.js';
 
 export interface NamedCacheParts {
@@ -40,6 +41,8 @@ export interface NamedCacheParts {
   readonly tenant?: string | undefined;
   /** Default: those of the global scope. */
   readonly nameTags?: TagNaming;
+  /** What must not be cached, where there is such. */
+  readonly sensitive?: SensitiveValues | undefined;
   /** Of the loads of all scopes, where these are bounded. */
   readonly room?: LoadRoom | undefined;
   /** Of `waitMs`. */
@@ -276,9 +279,9 @@ export class NamedCache {
     }
   }
 
-  /** Whether the cache keeps no null and undefined, and this is one. */
+  /** Whether the cache does not keep the value. */
   refuses(value: unknown): boolean {
-    return this.maker.refuses(value);
+    return this.maker.refuses(value, {});
   }
 
   freshnessOf(
