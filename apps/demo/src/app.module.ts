@@ -8,6 +8,7 @@ import { ConfigModule } from './config/config.module.js';
 import { Environment } from './config/environment.js';
 import { DatabaseModule } from './database/database.module.js';
 import { HealthModule } from './health/health.module.js';
+import { MeModule } from './me/me.module.js';
 import { TagsModule } from './tags/tags.module.js';
 import { UsersModule } from './users/users.module.js';
 
@@ -19,6 +20,7 @@ import { UsersModule } from './users/users.module.js';
     ArticlesModule,
     UsersModule,
     TagsModule,
+    MeModule,
     HealthModule,
   ],
   providers: [{ provide: APP_FILTER, useClass: CacheUnavailableFilter }],

@@ -28,6 +28,7 @@ export function configure<T extends INestApplication>(app: T): T {
   const description = new DocumentBuilder()
     .setTitle('Articles')
     .setDescription('Articles, users and tags behind nestjs-elasticache.')
+    .addBearerAuth()
     .setVersion('1')
     .build();
   SwaggerModule.setup('docs', app, () => SwaggerModule.createDocument(app, description));

@@ -19,7 +19,7 @@ describe.each(['memory', 'Redis'])('the demo on %s', (backend) => {
     demo = await startDemo(redis ? { REDIS_URL: redis.url } : {});
   }, START_TIMEOUT_MS);
 
-  beforeEach(() => demo.caches.clearAll());
+  beforeEach(() => demo.caches.forAllTenants().clear());
 
   afterAll(async () => {
     await demo?.close();

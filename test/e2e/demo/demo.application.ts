@@ -32,6 +32,8 @@ export interface Demo {
   /** Closes the database under the running application. */
   loseDatabase(): Promise<void>;
   get(path: string): Promise<Answer>;
+  /** As whoever has signed in with that token. */
+  getAs(token: string, path: string): Promise<Answer>;
   send(method: 'POST' | 'PUT' | 'DELETE', path: string, body?: unknown): Promise<Answer>;
   close(): Promise<void>;
 }
@@ -66,12 +68,19 @@ async function start(
   const server = await configure(app).listen(0, '127.0.0.1');
   const queries = app.get(QueryCounter);
 
-  async function request(method: string, path: string, body?: unknown): Promise<Answer> {
+  async function request(
+    method: string,
+    path: string,
+    { body, token }: { body?: unknown; token?: string | undefined },
+  ): Promise<Answer> {
     const before = queries.count;
     const response = await fetch(`http://127.0.0.1:${server.address().port}${path}`, {
       method,
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-      headers: { 'content-type': 'application/json' },
+      headers: {
+        'content-type': 'application/json',
+        ...(token !== undefined && { authorization: `Bearer ${token}` }),
+      },
     });
     const text = await response.text();
     const json = response.headers.get('content-type')?.includes('json') ?? false;
@@ -89,8 +98,9 @@ async function start(
     queries,
     caches: app.get(CacheManager),
     loseDatabase: () => app.get(DatabaseConnection).onApplicationShutdown(),
-    get: (path) => request('GET', path),
-    send: request,
+    get: (path) => request('GET', path, {}),
+    getAs: (token, path) => request('GET', path, { token }),
+    send: (method, path, body) => request(method, path, { body }),
     close: () => app.close(),
   };
 }

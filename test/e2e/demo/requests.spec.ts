@@ -93,8 +93,11 @@ it('describes itself at /docs', async () => {
       '/articles/{id}',
       '/articles/{id}/revision',
       '/health',
+      '/me/feed',
+      '/me/organisation',
       '/stats',
       '/tags',
+      '/tokens',
       '/users/{id}',
     ].sort(),
   );

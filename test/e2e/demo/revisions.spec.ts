@@ -25,7 +25,7 @@ describe.each(['memory', 'Redis'])('a revision in the demo on %s', (backend) => 
     others = redis ? await startBeside(demo, variables) : demo;
   }, START_TIMEOUT_MS);
 
-  beforeEach(() => demo.caches.clearAll());
+  beforeEach(() => demo.caches.forAllTenants().clear());
 
   afterAll(async () => {
     if (others !== demo) await others?.close();
@@ -72,7 +72,7 @@ describe.each(['memory', 'Redis'])('a revision in the demo on %s', (backend) => 
       const showsStranger = i === 1 || i === 2;
       expect(queries).toBeLessThanOrEqual(showsStranger ? 1 : 0);
     }
-    await demo.caches.clearAll();
+    await demo.caches.forAllTenants().clear();
     const loaded = await Promise.all(pagesOf(10, stranger).map(others.get));
     expect(loaded.map(({ text }) => text)).toEqual(before.map(({ text }) => text));
   });

@@ -16,7 +16,7 @@ export class ArticlesRepository {
   list(skip: number, limit: number): Promise<ArticleSummary[]> {
     const { db } = this.unit;
     return db
-      .select({ ...columns(db), authorId: articles.authorId })
+      .select(summaryColumns(db))
       .from(articles)
       .orderBy(desc(articles.id))
       .offset(skip)
@@ -57,14 +57,19 @@ export class ArticlesRepository {
     });
   }
 
-  /** Whether there was one. */
-  async remove(id: number): Promise<boolean> {
-    const removed = await this.unit.db
+  /** Who wrote it, if there was one. */
+  async remove(id: number): Promise<number | undefined> {
+    const [removed] = await this.unit.db
       .delete(articles)
       .where(eq(articles.id, id))
-      .returning({ id: articles.id });
-    return removed.length > 0;
+      .returning({ authorId: articles.authorId });
+    return removed?.authorId;
   }
+}
+
+/** An article's line in a list. */
+export function summaryColumns(db: Database) {
+  return { ...columns(db), authorId: articles.authorId };
 }
 
 /** What an article and its line in a list have in common. */

@@ -6,6 +6,7 @@ import type { ArticleListItem, ArticlePage, ArticleSummary } from './article.js'
 import { ArticlesRepository } from './articles.repository.js';
 import type { CreateArticleDto } from './dto/create-article.dto.js';
 import type { UpdateArticleDto } from './dto/update-article.dto.js';
+import { FeedsService } from './feeds.service.js';
 
 /** A page shows its author's name: who renames the author evicts it by this tag. */
 const ofItsAuthor = fromResult(({ author }: ArticlePage) => [tagOfUser(author.id)]);
@@ -18,6 +19,7 @@ export class ArticlesService {
   constructor(
     private readonly articles: ArticlesRepository,
     private readonly users: UsersService,
+    private readonly feeds: FeedsService,
   ) {}
 
   @Cacheable('articleLists')
@@ -30,10 +32,17 @@ export class ArticlesService {
     return (await this.articles.find(id)) ?? unknown(id);
   }
 
+  async create(draft: CreateArticleDto): Promise<ArticlePage> {
+    const created = await this.add(draft);
+    // Not within: what evicts tags while a put runs whose tags its result names keeps the put out.
+    await this.feeds.changed(created.author.id);
+    return created;
+  }
+
   /** The new article is cached at once, under the id the database gave it. */
   @CachePut('articles', { key: fromResult(({ id }: ArticlePage) => id), tags: ofItsAuthor })
   @EvictListings()
-  async create(draft: CreateArticleDto): Promise<ArticlePage> {
+  async add(draft: CreateArticleDto): Promise<ArticlePage> {
     const [author] = await this.users.findMany([draft.authorId]);
     if (!author) throw new BadRequestException(`authorId: there is no user ${draft.authorId}.`);
     return this.articles.create(draft);
@@ -42,13 +51,15 @@ export class ArticlesService {
   @CacheEvict('articles', { key: (id: number) => id })
   @EvictListings()
   async update(id: number, changes: UpdateArticleDto): Promise<ArticlePage> {
-    return (await this.articles.update(id, changes)) ?? unknown(id);
+    const updated = (await this.articles.update(id, changes)) ?? unknown(id);
+    await this.feeds.changed(updated.author.id);
+    return updated;
   }
 
   @CacheEvict('articles', { key: (id: number) => id })
   @EvictListings()
   async remove(id: number): Promise<void> {
-    if (!(await this.articles.remove(id))) unknown(id);
+    await this.feeds.changed((await this.articles.remove(id)) ?? unknown(id));
   }
 
   /** Authors come from the users' cache, all in one look: a user who changes is changed in every list. */

@@ -1,4 +1,4 @@
-import type { ElastiCacheModuleOptions } from 'nestjs-elasticache';
+import { type ElastiCacheModuleOptions, entraIdentity } from 'nestjs-elasticache';
 import type { Environment } from './environment.js';
 
 /** Every cache of the application and how long it keeps what; a name that is not here is a mistake. */
@@ -7,6 +7,12 @@ export function cacheOptions(environment: Environment): ElastiCacheModuleOptions
     ...(environment.REDIS_URL === undefined ? {} : { connection: environment.REDIS_URL }),
     namespace: 'demo',
     dynamicCaches: false,
+    // An organisation is a tenant. Most of the site is for everybody, signed in or not.
+    tenancy: { required: false },
+    identity: entraIdentity(),
+    defaults: { scope: 'global' },
+    // Should a query ever select the password hash, it is not what gets cached.
+    sensitive: {},
     caches: {
       articles: { ttl: environment.CACHE_TTL_ARTICLE },
       // Nobody waits for a list that has expired: the old one is served while a new one is loaded.
@@ -19,6 +25,9 @@ export function cacheOptions(environment: Environment): ElastiCacheModuleOptions
         consistency: 'strict',
       },
       tags: { ttl: environment.CACHE_TTL_TAGS },
+      tenants: { ttl: '1h' },
+      organisations: { ttl: environment.CACHE_TTL_TAGS, scope: 'tenant' },
+      feeds: { ttl: environment.CACHE_TTL_ARTICLES_LIST, scope: 'user' },
       health: { ttl: '1s' },
     },
   };

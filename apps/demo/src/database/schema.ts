@@ -3,6 +3,14 @@ import { index, integer, pgTable, primaryKey, text, timestamp } from 'drizzle-or
 const id = () => integer().primaryKey().generatedAlwaysAsIdentity();
 const instant = (name: string) => timestamp(name, { withTimezone: true }).notNull().defaultNow();
 
+/** A tenant: what its people have cached is theirs alone. */
+export const organisations = pgTable('organisations', {
+  id: id(),
+  name: text().notNull(),
+  /** What tokens call it. */
+  tenantId: text('tenant_id').notNull().unique(),
+});
+
 export const users = pgTable('users', {
   id: id(),
   name: text().notNull(),
@@ -10,6 +18,9 @@ export const users = pgTable('users', {
   email: text().notNull().unique(),
   passwordHash: text('password_hash').notNull(),
   joinedAt: instant('joined_at'),
+  organisationId: integer('organisation_id').references(() => organisations.id),
+  /** `editor`, or null for those who only read. */
+  role: text(),
 });
 
 export const articles = pgTable(

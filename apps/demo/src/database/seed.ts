@@ -1,6 +1,6 @@
 import type { Database } from './database.js';
 import { hashPassword } from './password.js';
-import { articles, articleTags, tags, users } from './schema.js';
+import { articles, articleTags, organisations, tags, users } from './schema.js';
 import { createWriter, TAG_NAMES } from './seed.text.js';
 
 export interface SeedSize {
@@ -10,6 +10,11 @@ export interface SeedSize {
 
 /** PostgreSQL takes at most 65,535 parameters in one statement. */
 const BATCH = 2_000;
+/** Entra calls a tenant by a GUID. */
+const ORGANISATIONS = ['Acme', 'Globex', 'Initech'].map((name, i) => ({
+  name,
+  tenantId: `00000000-0000-4000-8000-00000000000${i + 1}`,
+}));
 const EPOCH = Date.UTC(2024, 0, 1);
 const HOUR_MS = 3_600_000;
 
@@ -29,6 +34,10 @@ export async function seed(db: Database, size: SeedSize): Promise<void> {
 
 async function seedUsers(db: Database, count: number): Promise<number[]> {
   const { name, sentence } = createWriter(1);
+  const employers = await db
+    .insert(organisations)
+    .values(ORGANISATIONS)
+    .returning({ id: organisations.id });
   // One hash for all: 500 of them would hold up every start for half a minute.
   const passwordHash = hashPassword('demo');
   const people = Array.from({ length: count }, (_, i) => ({
@@ -37,6 +46,8 @@ async function seedUsers(db: Database, count: number): Promise<number[]> {
     email: `user${i + 1}@example.com`,
     passwordHash,
     joinedAt: new Date(EPOCH + i * HOUR_MS),
+    organisationId: employers[i % employers.length]!.id,
+    role: i < employers.length ? 'editor' : null,
   }));
   const ids: number[] = [];
   for (const batch of batches(people)) {

@@ -15,6 +15,6 @@ export class StatsController {
   @Get()
   @ApiOkResponse({ description: 'Database queries, and hits and misses of each cache.' })
   read(): { databaseQueries: number; caches: Record<string, CacheStats> } {
-    return { databaseQueries: this.queries.count, caches: this.caches.stats() };
+    return { databaseQueries: this.queries.count, caches: this.caches.forAllTenants().stats() };
   }
 }

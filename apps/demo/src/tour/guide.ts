@@ -60,7 +60,7 @@ export class Guide {
 
   /** Hits, misses and database queries so far. */
   private counts(): number[] {
-    const stats = Object.values(this.sights.caches.stats());
+    const stats = Object.values(this.sights.caches.forAllTenants().stats());
     const sum = (name: 'hits' | 'misses') => stats.reduce((total, cache) => total + cache[name], 0);
     return [sum('hits'), sum('misses'), this.sights.queries.count];
   }

@@ -18,7 +18,7 @@ async function main(): Promise<void> {
     const { port } = server.address() as { port: number };
     const caches = app.get(CacheManager);
     // A server of the user's own may remember an earlier tour.
-    await caches.clearAll();
+    await caches.forAllTenants().clear();
     const url = `http://127.0.0.1:${port}`;
     const guide = new Guide({ url, caches, queries: app.get(QueryCounter) });
     guide.say(

@@ -1,7 +1,7 @@
 import { Injectable, NotFoundException } from '@nestjs/common';
 import { eq, inArray } from 'drizzle-orm';
 import { Cacheable, CacheableMany, CacheConfig, CacheEvict } from 'nestjs-elasticache';
-import { users } from '../database/schema.js';
+import { organisations, users } from '../database/schema.js';
 import { UnitOfWork } from '../database/unit-of-work.js';
 import type { UpdateUserDto } from './update-user.dto.js';
 import { tagOfUser, userColumns, type User } from './user.js';
@@ -25,6 +25,17 @@ export class UsersService {
     const found = await this.unit.db.select(userColumns).from(users).where(inArray(users.id, ids));
     const byId = new Map(found.map((user) => [user.id, user]));
     return ids.map((id) => byId.get(id) ?? null);
+  }
+
+  /** The tenant that a user works for, where there is one. It never changes. */
+  @Cacheable('tenants', { key: (id: number) => id })
+  async tenantOf(id: number): Promise<string | undefined> {
+    const [employer] = await this.unit.db
+      .select({ tenantId: organisations.tenantId })
+      .from(users)
+      .innerJoin(organisations, eq(organisations.id, users.organisationId))
+      .where(eq(users.id, id));
+    return employer?.tenantId;
   }
 
   /** The user's own entry, and every page that names them. */
