@@ -29,8 +29,7 @@ export function cloneOf(value: unknown): unknown {
 export function frozenCopyOf(value: unknown, where: string): { value: unknown; frozen: boolean } {
   const copied = copyOf(value, where);
   const frozen = isFreezable(copied);
-  if (frozen) freeze(copied);
-  return { value: copied, frozen };
+  return { value: frozen ? frozenFrom(copied) : copied, frozen };
 }
 
 /**
@@ -135,10 +134,13 @@ function isFreezable(value: unknown): boolean {
   );
 }
 
-function freeze(value: unknown): void {
-  if (typeof value !== 'object' || value === null) return;
-  Object.values(value).forEach(freeze);
-  Object.freeze(value);
+/** The same anew, since V8 gives each frozen object that a spread has made a shape of its own: more memory, and slow to read. */
+function frozenFrom(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null) return value;
+  if (Array.isArray(value)) return Object.freeze(value.map(frozenFrom));
+  const made: Record<string, unknown> = {};
+  for (const [key, part] of Object.entries(value)) made[key] = frozenFrom(part);
+  return Object.freeze(made);
 }
 
 // What V8 takes on a 64-bit machine, rounded: a header and a few fields for an object, a tagged word
