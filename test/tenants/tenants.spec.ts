@@ -21,8 +21,8 @@ const PLANTED: Planted[] = [
     edits: [
       {
         file: 'elasticache.caches.js',
-        find: 'cache: name, scope: scopeSegment(scope) }',
-        replace: 'cache: name }',
+        find: 'scope: names.scope(of)',
+        replace: "scope: 'global'",
       },
     ],
   },

@@ -72,6 +72,7 @@ export class CacheBuilder {
   private readonly prefixes = new Prefixes();
   private readonly kind: CacheFamily['kind'];
   private tier: BoundedMemoryTier | undefined;
+  private known: RedisVersions | undefined;
 
   constructor(
     private readonly name: string,
@@ -216,6 +217,7 @@ export class CacheBuilder {
       clock,
       idleMs: settings.policy.idleMs,
       batching,
+      versions: this.versions(exchange),
     });
     const [current, ...older] = around.names;
     if (older.length === 0) return new RedisStore(partsBy(current));
@@ -227,13 +229,17 @@ export class CacheBuilder {
     const { name, settings, around, where } = this;
     const { tier } = settings;
     if (tier.kind === 'memory') return;
-    const { bus, namespace, clock } = around;
+    const { bus, namespace } = around;
     const exchange = around.exchange(where, tier.storeTimeoutMs);
-    const versions = new RedisVersions(new ScriptRunner(exchange), clock);
+    const versions = this.versions(exchange);
     const pattern = new TagLayout(namespace).versionsOf(name);
     const work = () => removeMatching({ exchange, versions }, [[], pattern]);
     if (tier.memory === undefined) return work();
     return invalidating(bus!, [{ cache: name, everywhere: true }], work);
+  }
+
+  private versions(exchange: RedisExchange): RedisVersions {
+    return (this.known ??= new RedisVersions(new ScriptRunner(exchange), this.around.clock));
   }
 
   private get where(): string {

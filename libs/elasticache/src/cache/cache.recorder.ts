@@ -36,10 +36,7 @@ export class CacheRecorder {
   private coalescedCalls = 0;
   private staleServed = 0;
   private errors = 0;
-  private readonly lost = new LRUCache<string, true>({
-    maxSize: MOST_LOST, // `max` would take the room of all at once, in every scope of every cache
-    sizeCalculation: () => 1,
-  });
+  private lost: LRUCache<string, true> | undefined;
 
   constructor(private readonly settings: RecorderSettings) {}
 
@@ -51,7 +48,8 @@ export class CacheRecorder {
 
   miss(key: string, reason: MissReason): void {
     this.misses++;
-    this.publishMiss(key, this.lost.delete(key) && reason === 'absent' ? 'lost its lease' : reason);
+    const isLost = this.lost?.delete(key) === true && reason === 'absent';
+    this.publishMiss(key, isLost ? 'lost its lease' : reason);
   }
 
   /** A call whose condition was false: nothing was looked up, and nothing is counted. */
@@ -68,12 +66,13 @@ export class CacheRecorder {
 
   /** A load's value was not stored, because an eviction or a write came first. */
   lostLease(key: string): void {
+    this.lost ??= new LRUCache({ max: MOST_LOST }); // most scopes of most caches never need it
     this.lost.set(key, true);
   }
 
   /** Why the next lookup of a key that is absent will miss. */
   whyAbsent(key: string): MissReason {
-    return this.lost.has(key) ? 'lost its lease' : 'absent';
+    return this.lost?.has(key) ? 'lost its lease' : 'absent';
   }
 
   /** An expired copy was handed out; of a hit or of a miss whose loader failed. */

@@ -16,10 +16,7 @@ const MOST_REMEMBERED = 1_000;
  * question a process.
  */
 export class WaitingRoom {
-  private readonly since = new LRUCache<string, number>({
-    maxSize: MOST_REMEMBERED, // `max` would take the room of all at once, in every scope of every cache
-    sizeCalculation: () => 1,
-  });
+  private sinces: LRUCache<string, number> | undefined;
   private readonly looks = new Map<string, Promise<void>>();
 
   constructor(
@@ -43,8 +40,9 @@ export class WaitingRoom {
 
   private delayMs(token: string): number {
     const now = this.clock.now();
-    let since = this.since.get(token);
-    if (since === undefined) this.since.set(token, (since = now));
+    this.sinces ??= new LRUCache({ max: MOST_REMEMBERED }); // most scopes of most caches never need it
+    let since = this.sinces.get(token);
+    if (since === undefined) this.sinces.set(token, (since = now));
     const delay = Math.min(Math.max((now - since) * SHARE, SOONEST_MS), LATEST_MS);
     return delay * (0.75 + this.random() / 4);
   }

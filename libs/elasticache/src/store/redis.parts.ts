@@ -5,6 +5,7 @@ import type { Clock } from '../time/clock.js';
 import type { StoreWrite } from './cache.store.js';
 import type { LeaseKeeper } from './lease.keeper.js';
 import type { RedisExchange } from './redis.exchange.js';
+import type { RedisVersions } from './redis.versions.js';
 
 /** What a store of one cache is made of. */
 export interface RedisStoreParts {
@@ -19,6 +20,8 @@ export interface RedisStoreParts {
   readonly idleMs: number | undefined;
   /** Whether the single reads of one turn of the event loop travel together; default true. */
   readonly batching?: boolean;
+  /** Those of the cache in all its scopes; default of its own. */
+  readonly versions?: RedisVersions;
 }
 
 /** The key of an entry, and of its lease. */

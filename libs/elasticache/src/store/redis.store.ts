@@ -66,7 +66,7 @@ export class RedisStore implements CacheStore {
     this.reads = new ReadBatch({ exchange, onSend, gathers: batching });
     this.many = new ManyReads({ exchange, clock, reads: this.reads });
     this.scripts = new ScriptRunner(exchange);
-    this.versions = new RedisVersions(this.scripts, clock);
+    this.versions = parts.versions ?? new RedisVersions(this.scripts, clock);
     const { reads, scripts, versions } = this;
     this.stamps = new RedisStamps({ layout, tags, reads, versions });
     this.writes = new RedisWrites({ ...parts, reads, scripts, versions, stamps: this.stamps });

@@ -21,8 +21,7 @@ const MOST_REMEMBERED = 10_000;
 export class RedisVersions {
   /** Until when a version lives at least, by its key. */
   private readonly until = new LRUCache<string, { token: string; until: number }>({
-    maxSize: MOST_REMEMBERED, // `max` would take the room of all at once, in every scope of every cache
-    sizeCalculation: () => 1,
+    max: MOST_REMEMBERED,
   });
 
   constructor(
