@@ -48,6 +48,18 @@ describe('the reference', () => {
     expect(codes.map(([, code]) => code)).toEqual(Object.keys(catalogue));
   });
 
+  it('names tests that there are for every claim about security', () => {
+    const page = pageOf('docs/explanation/security.md');
+    const rows = [...page.matchAll(/^\|.*\|$/gm)].filter(([row]) => !/---|what holds/.test(row));
+    expect(rows.length).toBeGreaterThan(15);
+    for (const [row] of rows) {
+      const tests = [...row.matchAll(/`((?:libs|test)\/[^`]+\.spec\.ts)`/g)];
+      expect([row, tests.length > 0]).toEqual([row, true]);
+      for (const [, path] of tests)
+        expect([path, existsSync(join(ROOT, path!))]).toEqual([path, true]);
+    }
+  });
+
   it('lists every event, and no other', () => {
     const events = rowsOf('docs/reference/events.md', 'event').map(([name]) => name);
     expect(events).toEqual(Object.keys(cacheChannels));

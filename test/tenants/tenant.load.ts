@@ -19,8 +19,8 @@ export interface LoadOptions {
   readonly tenants: number;
   readonly seconds: number;
   readonly seed: number;
-  /** Secret keys and sealed values, too. */
-  readonly secrets?: Pick<Library.ElastiCacheModuleOptions, 'namespace'>;
+  /** Such as secret keys and sealed values. */
+  readonly more?: Library.ElastiCacheModuleOptions;
 }
 
 export interface LoadOutcome {
@@ -186,7 +186,7 @@ function moduleOptions({
   connection,
   copies,
   seed,
-  secrets,
+  more,
 }: LoadOptions): Library.ElastiCacheModuleOptions {
   return {
     ...(connection !== undefined && { connection }),
@@ -202,6 +202,6 @@ function moduleOptions({
     },
     // Fewer than calls, so that one tenant's load waits for another's to end.
     caches: { invoices: { loads: { concurrent: 10 } }, drafts: { scope: 'user' } },
-    ...secrets,
+    ...more,
   };
 }

@@ -98,6 +98,13 @@ describe('50 tenants under load', () => {
     expect(outcome.loads).toBeGreaterThan(TENANTS);
   });
 
+  it('never mix with secret keys and sealed values', async () => {
+    const key = { id: 'k', key: Buffer.alloc(32, 1) };
+    const more = { keys: { secret: [key] }, encryption: { keys: [key] } };
+    const options = { ...optionsOf('both', 9), library, seconds: SECONDS, more };
+    expect((await loadTenants(options)).mixed).toBeUndefined();
+  });
+
   it.each(PLANTED.map((planted, i) => [planted.name, planted, i] as const))(
     'are seen to, where %s',
     async (name, { edits, tier }, i) => {

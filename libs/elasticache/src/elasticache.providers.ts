@@ -123,7 +123,7 @@ export class ElastiCacheCore {
 
   /** Who is asking, of each request; undefined where nothing says so. */
   get identity(): IdentitySource | undefined {
-    return this.caching && this.options.identity;
+    return this.options.identity;
   }
 
   get invoker(): CacheInvoker {

@@ -214,8 +214,9 @@ export interface Cache<K extends Key = Key, V = any> {
 }
 
 /**
- * What concerns all tenants, and all their users, at once. An invalidation looks through the names of
- * all keys in Redis: its cost grows with them, though it holds nothing up.
+ * What concerns all tenants, and all their users, at once: now, also within a unit of work. An
+ * invalidation looks through the names of all keys in Redis: its cost grows with them, though it
+ * holds nothing up.
  */
 export interface AllTenants<S = CacheStats> {
   /** Invalidates all entries. True once acknowledged by every tier. */

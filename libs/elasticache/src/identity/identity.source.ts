@@ -33,7 +33,8 @@ export function entraIdentity(): IdentitySource {
  * @example
  * identity: fromRequest((request: { user?: Account }) => request.user && { tenant: request.user.organisation, user: request.user.id })
  */
-export function fromRequest<R = never>(
+// eslint-disable-next-line typescript/no-explicit-any -- which request it is, the platform says
+export function fromRequest<R = any>(
   read: (request: R) => Identity | null | undefined,
 ): IdentitySource {
   return (request) => read(request as R) ?? undefined;
