@@ -109,4 +109,14 @@ describe('The name of a tag', () => {
       }),
     );
   });
+
+  it('leads nowhere else, where it comes from anybody’s bytes', () => {
+    const bytes = fc.oneof(name, tag).map((text) => `\0${text}`);
+    fc.assert(
+      fc.property(bytes, (hostile) => {
+        const key = new TagLayout('shop').version(hostile);
+        expect(key).toMatch(/^shop:~tag:[^:{}*?[\]\\\s]*(:[tu]=[^:{}*?[\]\\\s]+)?$/);
+      }),
+    );
+  });
 });

@@ -8,17 +8,20 @@ import { GLOBAL } from './scope.js';
  */
 const MARK = '\0';
 
+/** What may stand as a scope in a key: names come out of Redis, too, and there from anybody. */
+const SCOPE = /^\0([tu]=[^:{}*?[\]\\\s\p{Cc}]+)?:/u;
+
 /** The name, within the library, of a tag of a scope. */
 export function tagName(tag: string, scope: string): string {
   if (scope !== GLOBAL) return `${MARK}${scope}:${tag}`;
   return tag.startsWith(MARK) ? `${MARK}:${tag}` : tag;
 }
 
-/** What {@link tagName} was made of. */
+/** What {@link tagName} was made of; what it cannot have made is a tag of everybody's. */
 export function scopeOfTag(name: string): { readonly scope: string; readonly tag: string } {
-  if (!name.startsWith(MARK)) return { scope: GLOBAL, tag: name };
-  const end = name.indexOf(':'); // no scope has one
-  return { scope: name.slice(MARK.length, end) || GLOBAL, tag: name.slice(end + 1) };
+  const found = name.startsWith(MARK) ? SCOPE.exec(name) : null;
+  if (found === null) return { scope: GLOBAL, tag: name };
+  return { scope: found[1] ?? GLOBAL, tag: name.slice(found[0].length) };
 }
 
 /** The tag as the application knows it. */
