@@ -336,7 +336,7 @@ describe('bytes that nest deeper than any value', () => {
     const header = (await encode(codec, entryOf(1))).subarray(0, HEADER_BYTES);
     const read = (levels: number) => decode(codec, Buffer.concat([header, bytesOf(levels)]));
     expect(await read(400)).toHaveProperty('value');
-    for (const levels of [600, 5_000, 200_000, 2_000_000]) {
+    for (const levels of [600, 5_000, 200_000]) {
       const error = await failureOf(() => read(levels));
       expect(error).toMatchObject({ code: 'CACHE_UNDECODABLE' });
     }
