@@ -3,6 +3,7 @@ import type { CacheEntry, Entry } from '../entry/cache.entry.js';
 import { CacheError } from '../errors/cache.errors.js';
 import { Glob } from '../key/glob.js';
 import { encodeKey, type Key } from '../key/key.encoding.js';
+import { isShort } from '../key/key.layout.js';
 import type { Duration } from '../time/duration.js';
 import type { Ask } from '../store/cache.store.js';
 import type { Cache, CacheExplanation, CacheStats, LoadOptions, PutOptions } from './cache.js';
@@ -35,9 +36,10 @@ export class CacheFacade<K extends Key = Key, V = unknown> implements Cache<K, V
   /** Not async: a hit in memory is answered in this turn. */
   get(key: K): Promise<V | undefined> {
     try {
-      const text = this.textOf(key);
+      const text = isShort(key) ? key : this.textOf(key);
       const entry = this.named.findInMemory(text);
-      return entry === undefined ? this.getShared(text) : Promise.resolve(this.valueOf(entry));
+      if (entry !== undefined) return Promise.resolve(this.named.handOutHit(entry) as V);
+      return this.getShared(String(text));
     } catch (error) {
       return Promise.reject(error as Error);
     }

@@ -3,9 +3,10 @@ import type { Loaded } from '../cache/flight.js';
 import { type FreshnessOptions, freshnessFor } from '../cache/freshness.options.js';
 import type { NamedCache } from '../cache/named.cache.js';
 import { mergedTags, tagsFault } from '../cache/tags.js';
-import { CacheError, evaluated } from '../errors/cache.errors.js';
+import { CacheError, evaluated, optionFailure } from '../errors/cache.errors.js';
 import { Glob, globOf } from '../key/glob.js';
 import { defaultKey, encodeKey, type Key } from '../key/key.encoding.js';
+import { isShort, type ShortKey } from '../key/key.layout.js';
 import type { Ask } from '../store/cache.store.js';
 import { type Duration, parseDuration } from '../time/duration.js';
 import {
@@ -55,6 +56,9 @@ export type Evicted =
 export class Step<K extends OperationKind = OperationKind> {
   readonly where: string;
   readonly method: string;
+  /** Here, since options have as many shapes as there are operations. */
+  private readonly ownKey: unknown;
+  private readonly isDefaultKeyed: boolean;
   private readonly fixedCaches: readonly NamedCache[] | undefined;
   private readonly plainKeep: KeepOptions;
   private readonly constantTags = new Map<NamedCache, readonly string[]>();
@@ -66,6 +70,8 @@ export class Step<K extends OperationKind = OperationKind> {
   ) {
     this.where = settings.where;
     this.method = settings.method;
+    this.ownKey = (options as { key?: unknown }).key;
+    this.isDefaultKeyed = this.ownKey === undefined && settings.keyGenerator === undefined;
     this.plainKeep = { method: settings.method, ttl: constantTtl(options) };
     if (settings.cacheResolver === undefined) {
       this.fixedCaches = settings.cacheNames.map(settings.cacheNamed);
@@ -97,12 +103,25 @@ export class Step<K extends OperationKind = OperationKind> {
 
   /** The encoded key, or undefined where it needs the result. */
   text(call: Call): string | undefined {
-    const { key } = this.options as { key?: unknown };
-    return key instanceof FromResult ? undefined : this.keyText(key, call);
+    return this.ownKey instanceof FromResult
+      ? undefined
+      : String(this.shortKey(call.self, call.args));
+  }
+
+  /** The same where the arguments tell it; a whole number stays one, so that a hit in memory makes no text of it. */
+  shortKey(self: object, args: readonly unknown[]): ShortKey {
+    if (this.isDefaultKeyed) return keyOf(args, this.where);
+    const { ownKey } = this;
+    if (ownKey === undefined) return this.generatedKey({ self, args });
+    const key =
+      typeof ownKey === 'function'
+        ? this.keyBy(ownKey as OfArguments<unknown>, self, args)
+        : ownKey;
+    return isShort(key) ? key : this.encode(key);
   }
 
   textOf(call: Call, result: unknown): string {
-    const { key } = this.options as { key: FromResult };
+    const key = this.ownKey as FromResult;
     return this.encode(this.evaluate('key', () => this.ofResult(key, call, result)));
   }
 
@@ -165,7 +184,7 @@ export class Step<K extends OperationKind = OperationKind> {
   elementText(call: Call & { readonly element: unknown }): string {
     return this.settings.keyGenerator === undefined
       ? this.encode(call.element)
-      : this.keyText(undefined, call);
+      : this.generatedKey(call);
   }
 
   /** How a result of this call is stored. */
@@ -219,18 +238,18 @@ export class Step<K extends OperationKind = OperationKind> {
     return { tags: this.asTags(() => tags.apply(call.self, [...call.args])) };
   }
 
-  private keyText(key: unknown, call: Call): string {
-    const { keyGenerator, methodName } = this.settings;
-    if (typeof key === 'function') {
-      return this.encode(
-        this.evaluate('key', () => (key as OfArguments<unknown>).apply(call.self, [...call.args])),
-      );
+  /** No closure, which would be made for every hit. */
+  private keyBy(key: OfArguments<unknown>, self: object, args: readonly unknown[]): unknown {
+    try {
+      return key.call(self, ...args);
+    } catch (error) {
+      throw optionFailure(this.where, 'key', error);
     }
-    if (key !== undefined) return this.encode(key);
-    if (keyGenerator === undefined) return defaultKey(call.args, this.where);
-    return this.encode(
-      this.evaluate('keyGenerator', () => keyGenerator(call.self, methodName, call.args)),
-    );
+  }
+
+  private generatedKey({ self, args }: Call): string {
+    const { keyGenerator, methodName } = this.settings;
+    return this.encode(this.evaluate('keyGenerator', () => keyGenerator!(self, methodName, args)));
   }
 
   private encode(key: unknown): string {
@@ -274,6 +293,11 @@ export class Step<K extends OperationKind = OperationKind> {
   private wrongValue(option: string, problem: string): CacheError {
     return new CacheError('CACHE_OPTION_VALUE', { where: this.where, option, problem });
   }
+}
+
+function keyOf(args: readonly unknown[], where: string): ShortKey {
+  const first = args[0];
+  return args.length === 1 && isShort(first) ? first : defaultKey(args, where);
 }
 
 /** The same function for every call: what a hit does not need is not made for it. */

@@ -1,5 +1,5 @@
 import type { Entry } from '../entry/cache.entry.js';
-import { boundedText } from '../key/key.layout.js';
+import { boundedText, type ShortKey } from '../key/key.layout.js';
 import type { BoundedMemoryTier, Memory } from './memory.tier.js';
 import type { MemoryVersions } from './memory.versions.js';
 
@@ -27,32 +27,45 @@ export interface NearTierParts {
  * reads from the shared tier until it has caught up.
  */
 export class NearTier implements Memory {
-  constructor(private readonly parts: NearTierParts) {}
+  private readonly tier: BoundedMemoryTier;
+  private readonly others: Confirmed;
+  private readonly keys: MemoryVersions;
+  private readonly maxStalenessMs: number;
 
-  get(text: string, now: number): Entry | undefined {
-    const { tier, others, maxStalenessMs } = this.parts;
-    const behindMs = now - others.confirmedAt;
-    if (behindMs < 0) others.doubt();
-    return behindMs < maxStalenessMs && behindMs >= 0 ? tier.get(text, now) : undefined;
+  constructor({ tier, others, keys, maxStalenessMs }: NearTierParts) {
+    this.tier = tier;
+    this.others = others;
+    this.keys = keys;
+    this.maxStalenessMs = maxStalenessMs;
+  }
+
+  get(text: ShortKey, now: number): Entry | undefined {
+    const behindMs = now - this.others.confirmedAt;
+    if (behindMs >= 0 && behindMs < this.maxStalenessMs) return this.tier.get(text, now);
+    if (behindMs < 0) this.others.doubt();
+    return undefined;
   }
 
   handOut(entry: Entry): unknown {
-    const { tier } = this.parts;
-    return tier.has(entry) ? tier.handOut(entry) : tier.handOutForeign(entry);
+    return this.tier.handOut(entry);
+  }
+
+  handOutAny(entry: Entry): unknown {
+    return this.tier.handOutAny(entry);
   }
 
   copy(value: unknown): unknown {
-    return this.parts.tier.copy(value);
+    return this.tier.copy(value);
   }
 
   /** To be noted before an entry is asked for, or loaded; {@link fill} needs it. */
   get count(): number {
-    return this.parts.keys.now;
+    return this.keys.now;
   }
 
   /** Takes a copy of a fresh entry, unless it may have been invalidated meanwhile. Answers with the entry as it is to be handed out. */
   fill(text: string, entry: Entry, count: number, now: number): Entry {
-    const { tier, others, keys } = this.parts;
+    const { tier, others, keys } = this;
     const isBlind = others.confirmedAt === -Infinity;
     if (isBlind || keys.evictedSince([boundedText(text)], count) !== undefined) return entry;
     const write = { text, entry, lifeMs: entry.expiresAt - entry.createdAt };
@@ -69,7 +82,7 @@ export class NearTier implements Memory {
 
   /** Invalidates the copies, all of them where no texts are given, and what is on its way here. */
   drop(texts?: readonly string[]): void {
-    const { tier, keys } = this.parts;
+    const { tier, keys } = this;
     if (texts === undefined) {
       keys.evictAll();
       tier.deleteMatching();
