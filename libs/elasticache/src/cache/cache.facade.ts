@@ -4,6 +4,7 @@ import { CacheError } from '../errors/cache.errors.js';
 import { checkedName } from '../identity/cache.context.js';
 import { Glob } from '../key/glob.js';
 import { encodeKey, type Key } from '../key/key.encoding.js';
+import { isShort } from '../key/key.layout.js';
 import { plainTag } from '../key/tag.names.js';
 import type { Duration } from '../time/duration.js';
 import type { Ask } from '../store/cache.store.js';
@@ -55,9 +56,10 @@ export class CacheFacade<K extends Key = Key, V = unknown> implements Cache<K, V
   /** Not async: a hit in memory is answered in this turn. */
   get(key: K): Promise<V | undefined> {
     try {
-      const text = this.textOf(key);
+      const text = isShort(key) ? key : this.textOf(key);
       const entry = this.named.findInMemory(text);
-      return entry === undefined ? this.getShared(text) : Promise.resolve(this.valueOf(entry));
+      if (entry !== undefined) return Promise.resolve(this.named.handOutHit(entry) as V);
+      return this.getShared(String(text));
     } catch (error) {
       return Promise.reject(error as Error);
     }

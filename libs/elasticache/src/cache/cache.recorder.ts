@@ -3,6 +3,7 @@ import { LRUCache } from 'lru-cache';
 import type { Tier } from '../entry/cache.entry.js';
 import { CacheError, CacheUnavailableError } from '../errors/cache.errors.js';
 import { cacheChannels, type MissReason, publish } from '../events/cache.events.js';
+import type { ShortKey } from '../key/key.layout.js';
 import type { KeyNaming } from '../key/names.js';
 import type { CacheErrorContext, CacheStats } from './cache.js';
 
@@ -40,10 +41,9 @@ export class CacheRecorder {
 
   constructor(private readonly settings: RecorderSettings) {}
 
-  hit(key: string, tier: Tier): void {
+  hit(key: ShortKey, tier: Tier): void {
     this.hits++;
-    if (cacheChannels.hit.hasSubscribers)
-      publish('hit', { ...this.source, key: this.told(key), tier });
+    if (cacheChannels.hit.hasSubscribers) this.publishHit(String(key), tier);
   }
 
   miss(key: string, reason: MissReason): void {
@@ -137,6 +137,10 @@ export class CacheRecorder {
     const where = `cache '${this.settings.cache}'`;
     const problem = `unexpectedly: ${String(cause)}`;
     return new CacheUnavailableError('CACHE_UNAVAILABLE', { where, problem }, cause);
+  }
+
+  private publishHit(key: string, tier: Tier): void {
+    publish('hit', { ...this.source, key: this.told(key), tier });
   }
 
   private publishMiss(key: string, reason: MissReason): void {

@@ -64,6 +64,10 @@ function current(): Flight | undefined {
 
 /** The load that is running is made of this entry, too. */
 export function inherit(entry: Pick<Entry, 'tags' | 'borne'>, source: TagSource): void {
+  if (running > 0) inheritWithin(entry, source);
+}
+
+function inheritWithin(entry: Pick<Entry, 'tags' | 'borne'>, source: TagSource): void {
   if (entry.tags?.length) current()?.inheritance.add(entry, source);
 }
 

@@ -3,6 +3,7 @@ import type { Entry, Tier } from '../entry/cache.entry.js';
 import { type Freshness, freshnessOf, type FreshnessPolicy } from '../entry/freshness.js';
 import { CacheSerializationError } from '../errors/cache.errors.js';
 import type { MissReason } from '../events/cache.events.js';
+import type { ShortKey } from '../key/key.layout.js';
 import type { Memory } from '../memory/memory.tier.js';
 import type { Deadline } from '../resilience/deadline.js';
 import type { Ask, CacheStore, Claim, Lease, Look, Versions, View } from '../store/cache.store.js';
@@ -133,9 +134,10 @@ export class NamedCache {
   }
 
   /** The fresh entry in memory, without a turn of the event loop. Counts a hit, but no miss. */
-  findInMemory(text: string, now = this.clock.now()): Entry | undefined {
+  findInMemory(text: ShortKey, now = this.clock.now()): Entry | undefined {
     const entry = this.memory.get(text, now);
-    if (entry === undefined || this.isConcealed(text, entry)) return undefined;
+    if (entry === undefined) return undefined;
+    if (CacheTransaction.isAnyOpen && this.isConcealed(text, entry)) return undefined;
     this.recorder.hit(text, 'memory');
     return entry;
   }
@@ -263,10 +265,16 @@ export class NamedCache {
     return singleFlight ?? this.policy.singleFlight;
   }
 
-  /** The value of an entry found here, as a caller may have it. */
-  handOut(entry: Entry): unknown {
+  /** The value of an entry that {@link findInMemory} answered with, as a caller may have it. */
+  handOutHit(entry: Entry): unknown {
     inherit(entry, this.source);
     return this.memory.handOut(entry);
+  }
+
+  /** The value of an entry found here, wherever it was. */
+  handOut(entry: Entry): unknown {
+    inherit(entry, this.source);
+    return this.memory.handOutAny(entry);
   }
 
   /** A loaded value as someone other than its loader's caller may have it; itself where it cannot be copied. */
@@ -352,8 +360,8 @@ export class NamedCache {
     return { freshness: 'dead', seen: view };
   }
 
-  private isConcealed(text: string, entry: Entry): boolean {
-    return CacheTransaction.current()?.conceals(this, text, entry.tags) ?? false;
+  private isConcealed(text: ShortKey, entry: Entry): boolean {
+    return CacheTransaction.current()?.conceals(this, String(text), entry.tags) ?? false;
   }
 }
 

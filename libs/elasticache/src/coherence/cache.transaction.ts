@@ -74,6 +74,11 @@ export class CacheTransaction {
     return new CacheTransaction();
   }
 
+  /** @internal Whether any code may be part of a unit of work. */
+  static get isAnyOpen(): boolean {
+    return open > 0;
+  }
+
   /** @internal The unit of work that the running code is part of. */
   static current(): CacheTransaction | undefined {
     const unit = open > 0 ? storage.getStore() : undefined;

@@ -78,7 +78,12 @@ export function evaluated<T>(where: string, option: string, evaluate: () => T): 
   try {
     return evaluate();
   } catch (error) {
-    if (error instanceof CacheError) throw error; // told already, by whoever knows the place better
-    throw new CacheError('CACHE_OPTION_FAILED', { where, option }, error);
+    throw optionFailure(where, option, error);
   }
+}
+
+/** What is thrown where an option function of the application throws. */
+export function optionFailure(where: string, option: string, cause: unknown): CacheError {
+  if (cause instanceof CacheError) return cause; // told already, by whoever knows the place better
+  return new CacheError('CACHE_OPTION_FAILED', { where, option }, cause);
 }

@@ -17,6 +17,7 @@ import type { Call, Step } from './operation.step.js';
 
 /** A method with one `@Cacheable` on one cache and nothing else: most methods, and the hot path. */
 interface SimplePlan {
+  readonly plan: MethodPlan;
   readonly step: Step<'cacheable'>;
   readonly family: CacheFamily;
   readonly sharing: SingleFlight;
@@ -40,8 +41,12 @@ export class CachingInvoker implements CacheInvoker {
     const type = self.constructor;
     const last = this.memos[method.id];
     const { plan, simple } = last?.type === type ? last : this.memoOf(method, type);
-    if (simple !== undefined) return this.simpleCall(plan, simple, { self, args });
-    const call = { self, args };
+    return simple === undefined
+      ? this.otherCall(plan, { self, args })
+      : simpleCall(simple, self, args);
+  }
+
+  private otherCall(plan: MethodPlan, call: Call): unknown {
     if (plan.returns === 'observable') return observableCall(plan, call);
     return this.promiseCall(plan, call);
   }
@@ -49,19 +54,6 @@ export class CachingInvoker implements CacheInvoker {
   /** Makes the plan, so that its faults show at start-up. */
   async prepare(method: CachedMethod, type: object): Promise<void> {
     await this.memoOf(method, type).plan.reviver.ready;
-  }
-
-  /** A hit in memory is answered in this turn, without a promise of our own in between. */
-  private simpleCall(plan: MethodPlan, { step, family, sharing }: SimplePlan, call: Call): unknown {
-    try {
-      const cache = family.only ?? family.current(step.where);
-      const text = step.text(call)!;
-      const entry = cache.findInMemory(text);
-      if (entry !== undefined) return Promise.resolve(cache.handOut(entry));
-      return missInMemory(plan, { step, cache, sharing }, { call, text });
-    } catch (error) {
-      return Promise.reject(error as Error);
-    }
   }
 
   private async promiseCall(plan: MethodPlan, call: Call): Promise<unknown> {
@@ -89,11 +81,24 @@ export const disabledInvoker: CacheInvoker = {
   call: (method, self, args) => method.original.apply(self, args),
 };
 
+/** A hit in memory is answered in this turn, and nothing is made for it but the promise of the value. */
+function simpleCall(simple: SimplePlan, self: object, args: unknown[]): unknown {
+  try {
+    const { step, family } = simple;
+    const cache = family.only ?? family.current(step.where);
+    const key = step.shortKey(self, args);
+    const entry = cache.findInMemory(key);
+    if (entry !== undefined) return Promise.resolve(cache.handOutHit(entry));
+    return missInMemory(simple, { call: { self, args }, cache, text: String(key) });
+  } catch (error) {
+    return Promise.reject(error as Error);
+  }
+}
+
 /** Apart from the hit, which would otherwise pay for what the closures in here hold. */
 function missInMemory(
-  plan: MethodPlan,
-  { step, cache, sharing }: { step: Step<'cacheable'>; cache: NamedCache; sharing: SingleFlight },
-  { call, text }: { call: Call; text: string },
+  { plan, step, sharing }: SimplePlan,
+  { call, cache, text }: { call: Call; cache: NamedCache; text: string },
 ): Promise<unknown> {
   const options = step.keepOptions(call);
   const ask = step.ask(call, text, cache);
@@ -115,7 +120,7 @@ function simplePlan(plan: MethodPlan): SimplePlan | undefined {
   );
   const [family, ...others] = step.families ?? [];
   if (family === undefined || others.length > 0 || !isPlain) return undefined;
-  return { step, family, sharing: step.options.singleFlight ?? family.policy.singleFlight };
+  return { plan, step, family, sharing: step.options.singleFlight ?? family.policy.singleFlight };
 }
 
 async function proceed({ method, where }: MethodPlan, { self, args }: Call): Promise<Loaded> {

@@ -5,9 +5,10 @@ import type { CacheFamily } from '../cache/cache.family.js';
 import type { NamedCache } from '../cache/named.cache.js';
 import type { TagNaming } from '../key/names.js';
 import { mergedTags, tagsFault } from '../cache/tags.js';
-import { CacheError, evaluated } from '../errors/cache.errors.js';
+import { CacheError, evaluated, optionFailure } from '../errors/cache.errors.js';
 import { Glob, globOf } from '../key/glob.js';
 import { defaultKey, encodeKey, type Key } from '../key/key.encoding.js';
+import { isShort, type ShortKey } from '../key/key.layout.js';
 import type { Ask } from '../store/cache.store.js';
 import { type Duration, parseDuration } from '../time/duration.js';
 import {
@@ -61,6 +62,9 @@ export class Step<K extends OperationKind = OperationKind> {
   readonly method: string;
   /** Where every call has the same ones. */
   readonly families: readonly CacheFamily[] | undefined;
+  /** Here, since options have as many shapes as there are operations. */
+  private readonly ownKey: unknown;
+  private readonly isDefaultKeyed: boolean;
   private readonly fixedCaches: readonly NamedCache[] | undefined;
   private readonly plainKeep: KeepOptions;
   private readonly constantTags = new WeakMap<NamedCache, readonly string[]>();
@@ -72,6 +76,8 @@ export class Step<K extends OperationKind = OperationKind> {
   ) {
     this.where = settings.where;
     this.method = settings.method;
+    this.ownKey = (options as { key?: unknown }).key;
+    this.isDefaultKeyed = this.ownKey === undefined && settings.keyGenerator === undefined;
     this.plainKeep = { method: settings.method, ttl: constantTtl(options) };
     if (settings.cacheResolver === undefined) {
       this.families = settings.cacheNames.map(settings.familyNamed);
@@ -103,12 +109,25 @@ export class Step<K extends OperationKind = OperationKind> {
 
   /** The encoded key, or undefined where it needs the result. */
   text(call: Call): string | undefined {
-    const { key } = this.options as { key?: unknown };
-    return key instanceof FromResult ? undefined : this.keyText(key, call);
+    return this.ownKey instanceof FromResult
+      ? undefined
+      : String(this.shortKey(call.self, call.args));
+  }
+
+  /** The same where the arguments tell it; a whole number stays one, so that a hit in memory makes no text of it. */
+  shortKey(self: object, args: readonly unknown[]): ShortKey {
+    if (this.isDefaultKeyed) return keyOf(args, this.where);
+    const { ownKey } = this;
+    if (ownKey === undefined) return this.generatedKey({ self, args });
+    const key =
+      typeof ownKey === 'function'
+        ? this.keyBy(ownKey as OfArguments<unknown>, self, args)
+        : ownKey;
+    return isShort(key) ? key : this.encode(key);
   }
 
   textOf(call: Call, result: unknown): string {
-    const { key } = this.options as { key: FromResult };
+    const key = this.ownKey as FromResult;
     return this.encode(this.evaluate('key', () => this.ofResult(key, call, result)));
   }
 
@@ -169,7 +188,7 @@ export class Step<K extends OperationKind = OperationKind> {
   elementText(call: Call & { readonly element: unknown }): string {
     return this.settings.keyGenerator === undefined
       ? this.encode(call.element)
-      : this.keyText(undefined, call);
+      : this.generatedKey(call);
   }
 
   /** How a result of this call is stored. */
@@ -228,18 +247,18 @@ export class Step<K extends OperationKind = OperationKind> {
     return { tags: this.settings.nameTags(tags) };
   }
 
-  private keyText(key: unknown, call: Call): string {
-    const { keyGenerator, methodName } = this.settings;
-    if (typeof key === 'function') {
-      return this.encode(
-        this.evaluate('key', () => (key as OfArguments<unknown>).apply(call.self, [...call.args])),
-      );
+  /** No closure, which would be made for every hit. */
+  private keyBy(key: OfArguments<unknown>, self: object, args: readonly unknown[]): unknown {
+    try {
+      return key.call(self, ...args);
+    } catch (error) {
+      throw optionFailure(this.where, 'key', error);
     }
-    if (key !== undefined) return this.encode(key);
-    if (keyGenerator === undefined) return defaultKey(call.args, this.where);
-    return this.encode(
-      this.evaluate('keyGenerator', () => keyGenerator(call.self, methodName, call.args)),
-    );
+  }
+
+  private generatedKey({ self, args }: Call): string {
+    const { keyGenerator, methodName } = this.settings;
+    return this.encode(this.evaluate('keyGenerator', () => keyGenerator!(self, methodName, args)));
   }
 
   private encode(key: unknown): string {
@@ -283,6 +302,11 @@ export class Step<K extends OperationKind = OperationKind> {
   private wrongValue(option: string, problem: string): CacheError {
     return new CacheError('CACHE_OPTION_VALUE', { where: this.where, option, problem });
   }
+}
+
+function keyOf(args: readonly unknown[], where: string): ShortKey {
+  const first = args[0];
+  return args.length === 1 && isShort(first) ? first : defaultKey(args, where);
 }
 
 /** The same function for every call: what a hit does not need is not made for it. */

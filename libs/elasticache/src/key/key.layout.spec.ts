@@ -6,7 +6,15 @@ import fc from 'fast-check';
 
 import { glob } from './glob.js';
 import { encodeKey } from './key.encoding.js';
-import { boundedText, keyOfLease, KeyLayout, leaseOf, TagLayout } from './key.layout.js';
+import {
+  boundedText,
+  isShort,
+  keyOfLease,
+  KeyLayout,
+  leaseOf,
+  shortKey,
+  TagLayout,
+} from './key.layout.js';
 
 const articles = new KeyLayout({ namespace: 'shop', version: 1, cache: 'articles' });
 const sha256 = (text: string) => createHash('sha256').update(text).digest('hex');
@@ -175,5 +183,32 @@ describe('the lease of an entry', () => {
       expect(keyOfLease(leaseOf(key))).toBe(key);
       expect(articles.owns(leaseOf(key))).toBe(false);
     }
+  });
+});
+
+describe('the short key', () => {
+  it.each([0, 7, -1, 2 ** 31 - 1, -(2 ** 31)])('of %d is the number, and that of its text', (n) => {
+    expect([isShort(n), shortKey(n), shortKey(textOf(n))]).toEqual([true, n, n]);
+  });
+
+  it.each(['', '-', '-0', '00', '07', '1.0', '1e3', '0x1', "'7", '7n', '2147483648', 'NaN'])(
+    'of %j is the text',
+    (text) => {
+      expect(shortKey(text)).toBe(text);
+    },
+  );
+
+  it.each([1.5, NaN, Infinity, 2 ** 31, '7', null, undefined])('%p is none', (key) => {
+    expect(isShort(key)).toBe(false);
+  });
+
+  it('tells apart what has different texts', () => {
+    const text = fc.oneof(fc.integer().map(String), fc.stringMatching(/^[-0-9.e]{0,12}$/));
+    fc.assert(
+      fc.property(text, text, (a, b) => {
+        expect(shortKey(a) === shortKey(b)).toBe(a === b);
+        expect(String(shortKey(a))).toBe(a);
+      }),
+    );
   });
 });

@@ -10,10 +10,32 @@ import { scopeOfTag } from './tag.names.js';
 const MAX_BYTES = 512;
 /** What a shortened key ends in: `~` and 64 hexadecimal digits. */
 const DIGEST_BYTES = 65;
+/** As -2147483648 is. */
+const LONGEST_WHOLE = 11;
+const NINE = '9'.charCodeAt(0);
 const ENDS_IN_DIGEST = /~[0-9a-f]{64}$/;
 
 const everything = globOf('*');
 const utf8 = new TextEncoder();
+
+/** What an entry is kept under in this process. Of a whole number a Map finds itself in half the time of its text. */
+export type ShortKey = string | number;
+
+/** The number that an encoded key is the text of, if it has 32 bits; else the text, bounded. */
+export function shortKey(text: ShortKey): ShortKey {
+  return typeof text === 'number' ? text : shortened(text);
+}
+
+function shortened(text: string): ShortKey {
+  const mayBeNumber = text.length <= LONGEST_WHOLE && text.charCodeAt(0) <= NINE;
+  const whole = mayBeNumber ? Number(text) | 0 : 0;
+  return mayBeNumber && String(whole) === text ? whole : boundedText(text);
+}
+
+/** Whether {@link shortKey} is the key itself. */
+export function isShort(key: unknown): key is number {
+  return typeof key === 'number' && (key | 0) === key;
+}
 
 /**
  * The text itself up to 512 bytes; a longer one keeps its first 447, cut back to a whole character,

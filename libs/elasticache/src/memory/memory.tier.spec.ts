@@ -285,6 +285,15 @@ describe('The memory tier', () => {
     );
   });
 
+  it('finds a whole number by itself and by its text, which are one key', () => {
+    const { tier, set, has } = open();
+    for (const text of ['7', '07', '-2147483648', '2147483648']) set(text, text);
+    expect(tier.get(7, NOW)?.value).toBe('7');
+    expect(tier.get(-2147483648, NOW)?.value).toBe('-2147483648');
+    expect([tier.delete('7'), tier.get(7, NOW), has('07')]).toEqual([true, undefined, true]);
+    expect(tier.deleteMatching(glob`*4*`)).toBe(2);
+  });
+
   it('keeps a key of a megabyte under a short one, apart from others like it', () => {
     const { tier, set, read } = open({ maxBytes: 10_000 });
     const [long, other] = [`${'k'.repeat(1e6)}a`, `${'k'.repeat(1e6)}b`];
@@ -300,6 +309,7 @@ describe('No memory tier', () => {
     const entry = { value: { n: 1 }, createdAt: 0, expiresAt: 1 };
     expect(noMemory.get('7', 0)).toBeUndefined();
     expect(noMemory.handOut(entry)).toBe(entry.value);
+    expect(noMemory.handOutAny(entry)).toBe(entry.value);
     expect(noMemory.copy(entry.value)).toEqual(entry.value);
     expect(noMemory.copy(entry.value)).not.toBe(entry.value);
   });

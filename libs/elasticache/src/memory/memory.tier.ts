@@ -1,5 +1,3 @@
-import { LRUCache } from 'lru-cache';
-
 import {
   approximateBytes,
   assertStorable,
@@ -9,10 +7,12 @@ import {
 } from '../codec/value.walk.js';
 import type { Entry } from '../entry/cache.entry.js';
 import type { Glob } from '../key/glob.js';
-import { boundedText } from '../key/key.layout.js';
+import { type ShortKey, shortKey } from '../key/key.layout.js';
 import type { StoreWrite } from '../store/cache.store.js';
 import type { Duration } from '../time/duration.js';
+import { LeastRecent } from './least.recent.js';
 import type { MemoryVersions } from './memory.versions.js';
+import { type Details, Slot } from './slot.js';
 import { TinyLfu } from './tiny.lfu.js';
 
 /**
@@ -69,44 +69,12 @@ export interface MemoryTierSettings {
   readonly copy?: ((value: unknown) => unknown) | undefined;
 }
 
-/**
- * An entry with what the memory tier needs to know of it. A hit costs what it has to fetch from main
- * memory: all slots have one shape, and a hit reads no number that V8 keeps outside of it, as it
- * does those beyond 31 bits.
- */
-class Slot implements Entry {
+/** A value as it is kept. */
+interface Isolated {
   readonly value: unknown;
-  /** Hits get the value itself: frozen, immutable or shared by choice. */
-  readonly byReference: boolean;
-  /** Until when a hit need not look further, and when the entry is gone; counted from the tier's epoch. */
-  goodUntil = 0;
-  diesAt = 0;
-  readonly tags: readonly string[];
-  readonly borne: Entry['borne'];
-  /** Evictions of tags up to this count were before its value was made. */
-  readonly count: number;
-  readonly createdAt: number;
-  readonly expiresAt: number;
-  readonly emissions: boolean;
-  readonly lifeMs: number;
-
-  constructor({ entry, lifeMs }: StoreWrite, { value, byReference }: Isolated, count: number) {
-    this.value = value;
-    this.byReference = byReference;
-    this.tags = entry.tags ?? NO_TAGS;
-    const borne = entry.borne?.(); // what it is made of would keep the reply in memory
-    this.borne = borne && (() => borne);
-    this.count = count;
-    this.createdAt = entry.createdAt;
-    this.expiresAt = entry.expiresAt;
-    this.emissions = entry.emissions ?? false;
-    this.lifeMs = lifeMs;
-  }
+  /** Of a cache whose hits get frozen values: this one cannot be frozen. */
+  readonly isWritable: boolean;
 }
-
-const NO_TAGS: readonly string[] = [];
-
-type Isolated = Pick<Slot, 'value' | 'byReference'>;
 
 /** What was left of an entry, one of whose tags was evicted. */
 export interface Evicted {
@@ -117,9 +85,11 @@ export interface Evicted {
 /** What a cache asks this process's memory first. Everything in it is synchronous. */
 export interface Memory {
   /** The entry where it is a plain hit: neither expired nor due to be renewed. Not yet safe to hand out: see {@link handOut}. */
-  get(text: string, now: number): Entry | undefined;
-  /** The entry's value as a caller may have it. */
+  get(text: ShortKey, now: number): Entry | undefined;
+  /** The value of an entry that {@link get} answered with, as a caller may have it. */
   handOut(entry: Entry): unknown;
+  /** The same for an entry that may have come from elsewhere. */
+  handOutAny(entry: Entry): unknown;
   /** A value as a hit would hand it out. Throws `CacheSerializationError` for one that cannot be stored. */
   copy(value: unknown): unknown;
 }
@@ -139,37 +109,33 @@ export interface MemoryTier extends Memory {
 
 /** What copies in front of the shared tier need beside it. */
 export interface CopyTier extends MemoryTier {
-  /** Whether the entry is one that was found here. */
-  has(entry: Entry): boolean;
   /** An entry that was just set, as a hit: itself where every hit gets a copy, as nobody else has this one. */
   asHit(text: string, entry: Entry, now: number): Entry;
-  /** The value of an entry that nobody else has. */
-  handOutForeign(entry: Entry): unknown;
 }
 
 /** The in-process tier of one cache, within its bounds; expired entries go when they are met. */
 export class BoundedMemoryTier implements CopyTier {
-  private readonly slots: LRUCache<string, Slot> | TinyLfu<Slot>;
-  /** When the first entry came in, in milliseconds since 1970. */
-  private epoch = 0;
+  private readonly slots: LeastRecent<Slot> | TinyLfu<Slot>;
+  private readonly handsOut: 'values' | 'copies' | 'frozen';
 
   constructor(private readonly settings: MemoryTierSettings) {
-    this.slots = settings.eviction === 'lfu' ? leastFrequent(settings) : leastRecent(settings);
+    const { eviction, isolation, copy } = settings;
+    this.slots = eviction === 'lfu' ? leastFrequent(settings) : leastRecent(settings);
+    const isFrozen = isolation === 'freeze' && copy === undefined;
+    this.handsOut = isolation === 'shared' ? 'values' : isFrozen ? 'frozen' : 'copies';
   }
 
-  get(text: string, now: number): Entry | undefined {
-    const slot = this.slots.get(boundedText(text));
-    if (slot === undefined || now - this.epoch >= slot.goodUntil) return undefined;
-    if (slot.tags.length > 0 && this.evictedTag(slot) !== undefined) return undefined;
-    if (this.settings.idleMs !== undefined) this.prolong(slot, now);
-    return slot;
+  get(text: ShortKey, now: number): Entry | undefined {
+    const slot = this.slots.get(shortKey(text));
+    if (slot === undefined || !slot.isGoodAt(now)) return undefined;
+    return slot.details === undefined || this.stands(slot, now) ? slot : undefined;
   }
 
   peek(text: string, now: number): Entry | Evicted | undefined {
-    const key = boundedText(text);
+    const key = shortKey(text);
     const slot = this.slots.get(key);
     if (slot === undefined) return undefined;
-    if (now - this.epoch >= slot.diesAt) {
+    if (now >= slot.diesAt) {
       this.slots.delete(key);
       return undefined;
     }
@@ -181,21 +147,21 @@ export class BoundedMemoryTier implements CopyTier {
   }
 
   handOut(entry: Entry): unknown {
-    if ((entry as Slot).byReference) return entry.value;
+    const { handsOut } = this;
+    const isOne = handsOut === 'frozen' && (entry as Slot).details?.isWritable !== true;
+    if (isOne || handsOut === 'values') return entry.value;
     const { copy = cloneOf } = this.settings;
     return copy(entry.value);
-  }
-
-  has(entry: Entry): boolean {
-    return entry instanceof Slot;
   }
 
   asHit(text: string, entry: Entry, now: number): Entry {
     return this.settings.isolation === 'clone' ? entry : (this.get(text, now) ?? entry);
   }
 
-  handOutForeign({ value }: Entry): unknown {
-    return this.settings.isolation === 'freeze' ? this.copy(value) : value;
+  /** An entry that is not kept here is nobody else's. */
+  handOutAny(entry: Entry): unknown {
+    if (entry instanceof Slot) return this.handOut(entry);
+    return this.settings.isolation === 'freeze' ? this.copy(entry.value) : entry.value;
   }
 
   copy(value: unknown): unknown {
@@ -203,17 +169,18 @@ export class BoundedMemoryTier implements CopyTier {
   }
 
   set(write: StoreWrite, count: number, now: number): boolean {
+    const { createdAt } = write.entry;
     const isolated = this.isolated(write.entry.value);
-    if (this.slots.size === 0) this.epoch = now;
-    const lifeMs = Math.min(write.lifeMs, now + this.settings.ttlMs - write.entry.createdAt);
-    const slot = new Slot({ ...write, lifeMs }, isolated, count);
-    this.prolong(slot, now);
-    const key = boundedText(write.text);
-    return this.slots.set(key, slot).has(key);
+    const lifeMs = Math.min(write.lifeMs, now + this.settings.ttlMs - createdAt);
+    const details = this.detailsOf({ ...write, lifeMs }, isolated, count);
+    const key = shortKey(write.text);
+    const slot = new Slot(key, { value: isolated.value, createdAt }, details);
+    this.prolong(slot, now, lifeMs);
+    return this.slots.set(key, slot);
   }
 
   delete(text: string): boolean {
-    return this.slots.delete(boundedText(text));
+    return this.slots.delete(shortKey(text));
   }
 
   /** `prefix`: what the keys of these entries begin with, and the pattern does not know of. */
@@ -222,54 +189,76 @@ export class BoundedMemoryTier implements CopyTier {
     if (glob === undefined) this.slots.clear();
     const isMeant = (text: string) =>
       text.startsWith(prefix) && glob!.matches(text.slice(prefix.length));
-    const matching = glob ? [...this.slots.keys()].filter(isMeant) : [];
-    for (const text of matching) this.slots.delete(text);
+    const matching = glob ? [...this.slots.keys()].filter((key) => isMeant(String(key))) : [];
+    for (const key of matching) this.slots.delete(key);
     return size - this.slots.size;
   }
 
-  private evictedTag({ tags, count }: Slot): string | undefined {
-    return tags.length === 0 ? undefined : this.settings.versions.evictedSince(tags, count);
+  private stands(slot: Slot, now: number): boolean {
+    if (this.evictedTag(slot) !== undefined) return false;
+    if (this.settings.idleMs !== undefined) this.prolong(slot, now);
+    return true;
+  }
+
+  private evictedTag({ details }: Slot): string | undefined {
+    if (details === undefined || details.tags.length === 0) return undefined;
+    return this.settings.versions.evictedSince(details.tags, details.count);
   }
 
   /** Sets until when the slot lives, as if it were read now: a time to idle begins anew. */
-  private prolong(slot: Slot, now: number): void {
+  private prolong(slot: Slot, now: number, lifeMs = slot.details!.lifeMs): void {
     const { idleMs = Infinity, refreshAhead = 1 } = this.settings;
-    const { createdAt, expiresAt, lifeMs } = slot;
-    const idle = now + idleMs;
-    const due = createdAt + (expiresAt - createdAt) * refreshAhead;
-    const end = Math.min(createdAt + lifeMs, idle);
-    slot.goodUntil = Math.min(due, end) - this.epoch;
-    slot.diesAt = end - this.epoch;
+    const { createdAt, details } = slot;
+    const end = Math.min(createdAt + lifeMs, now + idleMs);
+    const expiresAt = details?.expiresAt ?? end;
+    slot.live(Math.min(createdAt + (expiresAt - createdAt) * refreshAhead, end), end);
+  }
+
+  private detailsOf(
+    { entry, lifeMs }: StoreWrite,
+    { isWritable }: Isolated,
+    count: number,
+  ): Details | undefined {
+    const { tags = [], emissions = false, createdAt, expiresAt } = entry;
+    const borne = entry.borne?.(); // what it is made of would keep the reply in memory
+    const { idleMs, refreshAhead } = this.settings;
+    const isTimed = idleMs !== undefined || refreshAhead !== undefined;
+    const endsOnce = !isTimed && createdAt + lifeMs === expiresAt;
+    if (endsOnce && tags.length === 0 && !borne && !emissions && !isWritable) return undefined;
+    return {
+      tags,
+      borne: borne && (() => borne),
+      count,
+      emissions,
+      isWritable,
+      expiresAt,
+      lifeMs,
+      diesAt: 0,
+    };
   }
 
   private isolated(value: unknown): Isolated {
     const { isolation, where, copy: copyBy } = this.settings;
     if (isolation === 'shared') {
       if (copyBy === undefined) assertStorable(value, where);
-      return { value, byReference: true };
+      return { value, isWritable: false };
     }
-    if (copyBy !== undefined) return { value: copyBy(value), byReference: false };
-    if (typeof value !== 'object' || value === null) {
-      return { value: copyOf(value, where), byReference: true };
-    }
-    if (isolation === 'clone') return { value: copyOf(value, where), byReference: false };
+    if (copyBy !== undefined) return { value: copyBy(value), isWritable: false };
+    if (isolation === 'clone') return { value: copyOf(value, where), isWritable: false };
     const copy = frozenCopyOf(value, where);
-    return { value: copy.value, byReference: copy.frozen };
+    return { value: copy.value, isWritable: !copy.frozen };
   }
 }
 
-function leastRecent({ maxEntries: max, maxBytes }: MemoryTierSettings): LRUCache<string, Slot> {
-  return new LRUCache(
-    maxBytes === undefined
-      ? { maxSize: max, sizeCalculation: () => 1 } // `max` would take the room of all entries at once
-      : { max, maxSize: maxBytes, sizeCalculation: sizeOf },
-  );
+function leastRecent({ maxEntries: max, maxBytes }: MemoryTierSettings): LeastRecent<Slot> {
+  const bytes = maxBytes === undefined ? undefined : { max: maxBytes, of: sizeOf };
+  return new LeastRecent({ max, bytes });
 }
 
 /** Where bytes are bounded, too, an entry takes the room of as many as its share of the bytes comes to. */
 function leastFrequent({ maxEntries: max, maxBytes }: MemoryTierSettings): TinyLfu<Slot> {
-  const weightOf = (slot: Slot, text: string) =>
-    maxBytes === undefined ? 1 : Math.max(1, (sizeOf(slot, text) / maxBytes) * max);
+  const weightOf = (slot: Slot) =>
+    maxBytes === undefined ? 1 : Math.max(1, (sizeOf(slot) / maxBytes) * max);
   return new TinyLfu({ max, weightOf });
 }
 
@@ -277,9 +266,10 @@ function leastFrequent({ maxEntries: max, maxBytes }: MemoryTierSettings): TinyL
 export const noMemory: Memory = {
   get: () => undefined,
   handOut: (entry) => entry.value,
+  handOutAny: (entry) => entry.value,
   copy: (value) => copyOf(value, 'the shared tier'),
 };
 
-function sizeOf(slot: Slot, text: string): number {
-  return Math.ceil(approximateBytes(slot.value)) + 2 * text.length;
+function sizeOf({ key, value }: Slot): number {
+  return Math.ceil(approximateBytes(value)) + 2 * String(key).length;
 }

@@ -1,7 +1,7 @@
 import { LRUCache } from 'lru-cache';
 
 import type { Entry } from '../entry/cache.entry.js';
-import { boundedText } from '../key/key.layout.js';
+import { boundedText, type ShortKey } from '../key/key.layout.js';
 import type { KeyNaming } from '../key/names.js';
 import type { CopyTier, Memory } from './memory.tier.js';
 import type { MemoryVersions } from './memory.versions.js';
@@ -58,34 +58,48 @@ export class NearNames {
  * reads from the shared tier until it has caught up.
  */
 export class NearTier implements Memory {
+  private readonly tier: CopyTier;
+  private readonly others: Confirmed;
+  private readonly keys: MemoryVersions;
+  private readonly maxStalenessMs: number;
+  private readonly names: NearNames | undefined;
   private isRetired = false;
 
-  constructor(private readonly parts: NearTierParts) {}
+  constructor({ tier, others, keys, maxStalenessMs, names }: NearTierParts) {
+    this.tier = tier;
+    this.others = others;
+    this.keys = keys;
+    this.maxStalenessMs = maxStalenessMs;
+    this.names = names;
+  }
 
-  get(text: string, now: number): Entry | undefined {
-    const { tier, others, maxStalenessMs } = this.parts;
-    const behindMs = now - others.confirmedAt;
-    if (behindMs < 0) others.doubt();
-    return behindMs < maxStalenessMs && behindMs >= 0 ? tier.get(text, now) : undefined;
+  get(text: ShortKey, now: number): Entry | undefined {
+    const behindMs = now - this.others.confirmedAt;
+    if (behindMs >= 0 && behindMs < this.maxStalenessMs) return this.tier.get(text, now);
+    if (behindMs < 0) this.others.doubt();
+    return undefined;
   }
 
   handOut(entry: Entry): unknown {
-    const { tier } = this.parts;
-    return tier.has(entry) ? tier.handOut(entry) : tier.handOutForeign(entry);
+    return this.tier.handOut(entry);
+  }
+
+  handOutAny(entry: Entry): unknown {
+    return this.tier.handOutAny(entry);
   }
 
   copy(value: unknown): unknown {
-    return this.parts.tier.copy(value);
+    return this.tier.copy(value);
   }
 
   /** To be noted before an entry is asked for, or loaded; {@link fill} needs it. */
   get count(): number {
-    return this.parts.keys.now;
+    return this.keys.now;
   }
 
   /** Takes a copy of a fresh entry, unless it may have been invalidated meanwhile. Answers with the entry as it is to be handed out. */
   fill(text: string, entry: Entry, count: number, now: number): Entry {
-    const { tier, others, keys, names } = this.parts;
+    const { tier, others, keys, names } = this;
     const isBlind = this.isRetired || others.confirmedAt === -Infinity;
     if (isBlind) return entry;
     const name = names === undefined ? boundedText(text) : names.nameOf(text);
@@ -105,7 +119,7 @@ export class NearTier implements Memory {
 
   /** Invalidates the copies of what is called so, all of them where no names are given, and what is on its way here. */
   drop(called?: readonly string[]): void {
-    const { tier, keys, names } = this.parts;
+    const { tier, keys, names } = this;
     if (called === undefined) {
       keys.evictAll();
       tier.deleteMatching();

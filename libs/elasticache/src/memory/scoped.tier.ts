@@ -1,5 +1,6 @@
 import type { Entry } from '../entry/cache.entry.js';
 import type { Glob } from '../key/glob.js';
+import type { ShortKey } from '../key/key.layout.js';
 import type { StoreWrite } from '../store/cache.store.js';
 import type { BoundedMemoryTier, CopyTier } from './memory.tier.js';
 
@@ -27,7 +28,7 @@ export class ScopedTier implements CopyTier {
     this.prefix = prefixes.next();
   }
 
-  get(text: string, now: number): Entry | undefined {
+  get(text: ShortKey, now: number): Entry | undefined {
     return this.tier.get(this.prefix + text, now);
   }
 
@@ -58,15 +59,11 @@ export class ScopedTier implements CopyTier {
     return this.tier.copy(value);
   }
 
-  has(entry: Entry): boolean {
-    return this.tier.has(entry);
-  }
-
   asHit(text: string, entry: Entry, now: number): Entry {
     return this.tier.asHit(this.prefix + text, entry, now);
   }
 
-  handOutForeign(entry: Entry): unknown {
-    return this.tier.handOutForeign(entry);
+  handOutAny(entry: Entry): unknown {
+    return this.tier.handOutAny(entry);
   }
 }

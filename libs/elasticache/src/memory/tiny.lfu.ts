@@ -1,3 +1,4 @@
+import type { ShortKey } from '../key/key.layout.js';
 import { FrequencySketch, hashOf } from './frequency.sketch.js';
 
 /** Of the whole: for what is new, so that what is used in bursts has a chance. */
@@ -9,7 +10,7 @@ export interface TinyLfuOptions<V> {
   /** How many entries there is room for. */
   readonly max: number;
   /** The room that one takes, in entries; at least 1. */
-  readonly weightOf: (value: V, key: string) => number;
+  readonly weightOf: (value: V) => number;
 }
 
 /** A link of one segment's ring, oldest first. */
@@ -20,11 +21,11 @@ class Node<V> {
   readonly hash: number;
 
   constructor(
-    readonly key: string,
+    readonly key: ShortKey,
     public value: V,
     public weight: number,
   ) {
-    this.hash = hashOf(key);
+    this.hash = hashOf(String(key));
   }
 }
 
@@ -64,7 +65,7 @@ class Segment<V> {
  * leaves the hot ones alone. (Caffeine has the same: window, probation, protected.)
  */
 export class TinyLfu<V> {
-  private readonly nodes = new Map<string, Node<V>>();
+  private readonly nodes = new Map<ShortKey, Node<V>>();
   private readonly sketch: FrequencySketch;
   private window = new Segment<V>();
   private probation = new Segment<V>();
@@ -83,27 +84,23 @@ export class TinyLfu<V> {
     return this.nodes.size;
   }
 
-  keys(): IterableIterator<string> {
+  keys(): IterableIterator<ShortKey> {
     return this.nodes.keys();
   }
 
-  has(key: string): boolean {
-    return this.nodes.has(key);
-  }
-
-  get(key: string): V | undefined {
+  get(key: ShortKey): V | undefined {
     const node = this.nodes.get(key);
     if (node === undefined) return undefined;
     this.use(node);
     return node.value;
   }
 
-  /** Keeps it if there is room for it, which may take a use or two. */
-  set(key: string, value: V): this {
-    const weight = this.options.weightOf(value, key);
+  /** Whether there was room for it, which may take a use or two. */
+  set(key: ShortKey, value: V): boolean {
+    const weight = this.options.weightOf(value);
     if (weight > this.options.max) {
       this.delete(key);
-      return this;
+      return false;
     }
     let node = this.nodes.get(key);
     if (node === undefined) {
@@ -119,10 +116,10 @@ export class TinyLfu<V> {
       this.use(node);
     }
     this.makeRoom();
-    return this;
+    return this.nodes.has(key);
   }
 
-  delete(key: string): boolean {
+  delete(key: ShortKey): boolean {
     const node = this.nodes.get(key);
     if (node === undefined) return false;
     this.remove(node);

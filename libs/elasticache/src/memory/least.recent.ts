@@ -1,0 +1,96 @@
+import type { ShortKey } from '../key/key.layout.js';
+
+/** A link of a ring, which is its own as long as it is in none. */
+export class Link {
+  previous: Link = this;
+  next: Link = this;
+}
+
+/** What the table keeps: itself a link, so that an entry is one object. */
+export interface Linked extends Link {
+  readonly key: ShortKey;
+}
+
+export interface LeastRecentOptions<N> {
+  /** How many there is room for. */
+  readonly max: number;
+  /** The bytes there is room for, and how many one takes. */
+  readonly bytes?: { readonly max: number; readonly of: (node: N) => number } | undefined;
+}
+
+/** Beyond its bounds, what was used longest ago goes. */
+export class LeastRecent<N extends Linked> {
+  private readonly nodes = new Map<ShortKey, N>();
+  private readonly sizes = new Map<ShortKey, number>();
+  private bytes = 0;
+  private readonly ring = new Link();
+
+  constructor(private readonly options: LeastRecentOptions<N>) {}
+
+  get size(): number {
+    return this.nodes.size;
+  }
+
+  keys(): IterableIterator<ShortKey> {
+    return this.nodes.keys();
+  }
+
+  get(key: ShortKey): N | undefined {
+    const node = this.nodes.get(key);
+    if (node === undefined) return undefined;
+    const { ring } = this;
+    const { previous, next } = node;
+    if (next === ring) return node; // it is the newest as it is
+    previous.next = next;
+    next.previous = previous;
+    const newest = ring.previous;
+    node.previous = newest;
+    node.next = ring;
+    newest.next = node;
+    ring.previous = node;
+    return node;
+  }
+
+  /** False where it alone is beyond the bounds; what it was to replace is gone all the same. */
+  set(key: ShortKey, node: N): boolean {
+    this.delete(key);
+    const { max, bytes } = this.options;
+    if (bytes !== undefined) {
+      const size = bytes.of(node);
+      if (size > bytes.max) return false;
+      this.sizes.set(key, size);
+      this.bytes += size;
+    }
+    this.nodes.set(key, node);
+    this.append(node);
+    const most = bytes?.max ?? Infinity;
+    while (this.nodes.size > max || this.bytes > most) this.delete((this.ring.next as N).key);
+    return true;
+  }
+
+  delete(key: ShortKey): boolean {
+    const node = this.nodes.get(key);
+    if (node === undefined) return false;
+    this.nodes.delete(key);
+    node.previous.next = node.next;
+    node.next.previous = node.previous;
+    this.bytes -= this.sizes.get(key) ?? 0;
+    this.sizes.delete(key);
+    return true;
+  }
+
+  clear(): void {
+    this.nodes.clear();
+    this.sizes.clear();
+    this.bytes = 0;
+    this.ring.previous = this.ring.next = this.ring;
+  }
+
+  private append(node: Link): void {
+    const { ring } = this;
+    node.previous = ring.previous;
+    node.next = ring;
+    ring.previous.next = node;
+    ring.previous = node;
+  }
+}
