@@ -12,6 +12,8 @@ export interface RedisCluster {
   readonly startupNodes: { host: string; port: number }[];
   /** Resolves when every node sees every slot served. One that was restarted refuses commands for two seconds. */
   ready(): Promise<void>;
+  /** Resolves when the replica has taken the place of the first node, which was killed. */
+  promoted(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -56,7 +58,14 @@ export async function startRedisCluster(
     throw error;
   }
   const startupNodes = nodes.map(({ host, port }) => ({ host, port }));
-  return { nodes, replica, startupNodes, ready: () => readiness(nodes), stop };
+  return {
+    nodes,
+    replica,
+    startupNodes,
+    ready: () => readiness(nodes),
+    promoted: () => promotion(replica!, nodes.slice(1)),
+    stop,
+  };
 }
 
 async function startNode(args: string[], attempts: number): Promise<RedisServer> {
@@ -94,6 +103,14 @@ async function follow(replica: RedisServer, primary: RedisServer): Promise<void>
   await until('the replica is in step', async () =>
     String(await replica.command('INFO', 'replication')).includes('master_link_status:up'),
   );
+}
+
+async function promotion(replica: RedisServer, others: readonly RedisServer[]): Promise<void> {
+  await until('the replica is promoted', async () => {
+    const [role] = (await replica.command('ROLE')) as string[];
+    const infos = await Promise.all([replica, ...others].map(infoOf));
+    return role === 'master' && infos.every(isReady);
+  });
 }
 
 function slotsOf(index: number): string[] {
