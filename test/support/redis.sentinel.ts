@@ -15,13 +15,15 @@ export interface ReplicatedRedis {
 }
 
 const NAME = 'shop';
-/** Nobody listens there. */
-const NOWHERE = ['127.0.0.1', '1'] as const;
+/** As whom the replica asks its primary. */
+const FOLLOWER = { name: 'follower', password: 'correct-horse' };
 
 export async function startReplicatedRedis(): Promise<ReplicatedRedis> {
   const primary = await startRedis();
   const { host, port } = primary;
-  const replica = await startRedis({ args: ['--replicaof', `${host} ${port}`] });
+  await primary.command('ACL', 'SETUSER', FOLLOWER.name, 'on', `>${FOLLOWER.password}`, '+@all');
+  const credentials = ['--masteruser', FOLLOWER.name, '--masterauth', FOLLOWER.password];
+  const replica = await startRedis({ args: ['--replicaof', `${host} ${port}`, ...credentials] });
   const sentinel = await startRedis({ args: ['--sentinel'], hasFile: true });
   const stop = async () =>
     void (await Promise.all([sentinel, replica, primary].map((server) => server.stop())));
@@ -44,14 +46,17 @@ export async function startReplicatedRedis(): Promise<ReplicatedRedis> {
     primary,
     replica,
     sentinels: { name: NAME, host: sentinel.host, port: sentinel.port },
-    breakReplication: async () => void (await replica.command('REPLICAOF', ...NOWHERE)),
+    async breakReplication() {
+      await primary.command('ACL', 'SETUSER', FOLLOWER.name, 'off');
+      await primary.command('CLIENT', 'KILL', 'TYPE', 'replica');
+    },
     promoted: () => promotion(sentinel, replica),
     stop,
   };
 }
 
 /** Milliseconds: by default ten seconds pass before a sentinel has found a replica. */
-const PERIODS = ['INFO-PERIOD', '100', 'PING-PERIOD', '100'];
+const PERIODS = ['INFO-PERIOD', '100'];
 const SETTINGS = { 'down-after-milliseconds': '500', 'failover-timeout': '5000' };
 
 async function isInStep(replica: RedisServer): Promise<boolean> {
