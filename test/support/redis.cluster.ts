@@ -1,14 +1,19 @@
-/** A real Redis Cluster of one's own: three primaries on free loopback ports, no replicas, no key on disk. */
+/** A real Redis Cluster of one's own: three primaries on free loopback ports, no key on disk. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { startRedis, type RedisServer } from './redis.server.js';
+import { until } from './waiting.js';
 
 export interface RedisCluster {
   /** In the order of their slots: a third of the keys each. */
   readonly nodes: readonly RedisServer[];
+  /** Of the first node, where one was asked for. */
+  readonly replica: RedisServer | undefined;
   /** What a client is told in order to find the rest. */
   readonly startupNodes: { host: string; port: number }[];
   /** Resolves when every node sees every slot served. One that was restarted refuses commands for two seconds. */
   ready(): Promise<void>;
+  /** Resolves when the replica has taken the place of the first node, which was killed. */
+  promoted(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -32,23 +37,35 @@ const SETTINGS = [
 ].flat();
 
 /** Starts a cluster and waits until it serves every slot: two seconds, since a new node takes no writes before. */
-export async function startRedisCluster(options: { args?: string[] } = {}): Promise<RedisCluster> {
+export async function startRedisCluster(
+  options: { args?: string[]; hasReplica?: boolean } = {},
+): Promise<RedisCluster> {
   const args = [...SETTINGS, ...(options.args ?? [])];
   const starts = await Promise.allSettled(
     Array.from({ length: PRIMARIES }, () => startNode(args, ATTEMPTS)),
   );
   const nodes = starts.flatMap((start) => (start.status === 'fulfilled' ? start.value : []));
-  const stop = async () => void (await Promise.all(nodes.map((node) => node.stop())));
+  let replica: RedisServer | undefined;
+  const stop = async () =>
+    void (await Promise.all([...nodes, ...(replica ? [replica] : [])].map((node) => node.stop())));
   try {
     for (const start of starts) if (start.status === 'rejected') throw start.reason;
     await unite(nodes);
     await readiness(nodes);
+    if (options.hasReplica) await follow((replica = await startNode(args, ATTEMPTS)), nodes[0]!);
   } catch (error) {
     await stop();
     throw error;
   }
   const startupNodes = nodes.map(({ host, port }) => ({ host, port }));
-  return { nodes, startupNodes, ready: () => readiness(nodes), stop };
+  return {
+    nodes,
+    replica,
+    startupNodes,
+    ready: () => readiness(nodes),
+    promoted: () => promotion(replica!, nodes.slice(1)),
+    stop,
+  };
 }
 
 async function startNode(args: string[], attempts: number): Promise<RedisServer> {
@@ -74,6 +91,26 @@ async function unite(nodes: readonly RedisServer[]): Promise<void> {
       await node.command('CLUSTER', 'MEET', host, `${port}`);
     }
   }
+}
+
+/** Makes one the replica of the other, which is in a cluster. */
+async function follow(replica: RedisServer, primary: RedisServer): Promise<void> {
+  const id = String(await primary.command('CLUSTER', 'MYID'));
+  await replica.command('CLUSTER', 'MEET', primary.host, `${primary.port}`);
+  const isKnown = async () => String(await replica.command('CLUSTER', 'NODES')).includes(id);
+  await until('the replica has met its primary', isKnown);
+  await replica.command('CLUSTER', 'REPLICATE', id);
+  await until('the replica is in step', async () =>
+    String(await replica.command('INFO', 'replication')).includes('master_link_status:up'),
+  );
+}
+
+async function promotion(replica: RedisServer, others: readonly RedisServer[]): Promise<void> {
+  await until('the replica is promoted', async () => {
+    const [role] = (await replica.command('ROLE')) as string[];
+    const infos = await Promise.all([replica, ...others].map(infoOf));
+    return role === 'master' && infos.every(isReady);
+  });
 }
 
 function slotsOf(index: number): string[] {

@@ -23,6 +23,8 @@ export interface LaunchOptions {
   port: number;
   directory: string;
   args: readonly string[];
+  /** A configuration file that the server may write to, as a sentinel must. */
+  file?: string;
 }
 
 const BINARIES = ['redis-server', 'valkey-server'];
@@ -35,8 +37,10 @@ export async function launch(options: LaunchOptions): Promise<ServerProcess> {
   return image === undefined ? launchBinary(options) : launchContainer(image, options);
 }
 
-async function launchBinary({ port, directory, args }: LaunchOptions): Promise<ServerProcess> {
-  const settings = [...serverSettings(port), '--bind', '127.0.0.1', '--dir', directory, ...args];
+async function launchBinary(options: LaunchOptions): Promise<ServerProcess> {
+  const { port, directory, args, file } = options;
+  const own = ['--bind', '127.0.0.1', '--dir', directory, ...args];
+  const settings = [...(file === undefined ? [] : [file]), ...serverSettings(port), ...own];
   for (const binary of BINARIES) {
     const child = spawn(binary, settings, { stdio: ['ignore', 'pipe', 'pipe'] });
     const output = collect(child);

@@ -1,11 +1,11 @@
 /** A real redis-server (or valkey-server) of one's own, on a free loopback port, keeping nothing on disk. */
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
 import { once } from 'node:events';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
-import { launch, type ServerProcess } from './redis.process.js';
+import { launch, type LaunchOptions, type ServerProcess } from './redis.process.js';
 
 export interface RedisServer {
   readonly url: string;
@@ -22,7 +22,7 @@ export interface RedisServer {
   resume(): void;
   /** As a crash: no goodbye on any socket. Resolves once the process is gone. */
   kill(): Promise<void>;
-  /** On the same port, empty. */
+  /** On the same port, also where it was killed: empty, or with what it was told to SAVE. */
   restart(): Promise<void>;
   stop(): Promise<void>;
 }
@@ -31,11 +31,20 @@ const ATTEMPTS = 5;
 const PROBE_EVERY_MS = 20;
 const PROBES = 1000;
 
-/** Starts a server and waits until it answers. `args` are redis-server's own (`--requirepass`, …). */
-export async function startRedis(options: { args?: string[] } = {}): Promise<RedisServer> {
+interface StartOptions {
+  /** redis-server's own: `--requirepass`, … */
+  readonly args?: string[];
+  /** With an empty configuration file of its own. */
+  readonly hasFile?: boolean;
+}
+
+/** Starts a server and waits until it answers. */
+export async function startRedis({ args = [], hasFile }: StartOptions = {}): Promise<RedisServer> {
   const directory = await mkdtemp(join(tmpdir(), 'elasticache-redis-'));
+  const file = hasFile ? join(directory, 'server.conf') : undefined;
+  if (file !== undefined) await writeFile(file, '');
   for (let attempt = 1; ; attempt++) {
-    const server = new LocalRedis(await freePort(), directory, options.args ?? []);
+    const server = new LocalRedis(await freePort(), { directory, args, ...(file && { file }) });
     try {
       await server.start();
       return server;
@@ -67,8 +76,7 @@ class LocalRedis implements RedisServer {
 
   constructor(
     readonly port: number,
-    private readonly directory: string,
-    private readonly args: string[],
+    private readonly settings: Omit<LaunchOptions, 'port'>,
   ) {}
 
   get url(): string {
@@ -80,7 +88,7 @@ class LocalRedis implements RedisServer {
   }
 
   async start(): Promise<void> {
-    const server = await launch({ port: this.port, directory: this.directory, args: this.args });
+    const server = await launch({ port: this.port, ...this.settings });
     this.process = server;
     this.client = this.connect();
     const exit = server.exited.then((output) => {
@@ -120,7 +128,7 @@ class LocalRedis implements RedisServer {
 
   async stop(): Promise<void> {
     await this.kill();
-    await rm(this.directory, { recursive: true, force: true });
+    await rm(this.settings.directory, { recursive: true, force: true });
   }
 
   private live(): { process: ServerProcess; client: Redis } {
@@ -131,9 +139,10 @@ class LocalRedis implements RedisServer {
   }
 
   private connect(): Redis {
-    const password = this.args[this.args.indexOf('--requirepass') + 1];
+    const { args } = this.settings;
+    const password = args[args.indexOf('--requirepass') + 1];
     const client = new Redis(this.port, this.host, {
-      ...(this.args.includes('--requirepass') && password !== undefined ? { password } : {}),
+      ...(args.includes('--requirepass') && password !== undefined ? { password } : {}),
       maxRetriesPerRequest: null,
       retryStrategy: (times) => (times > PROBES ? null : PROBE_EVERY_MS),
       // ioredis waits this long for the close of a socket that may be closed already.

@@ -11,10 +11,10 @@ describe('a TCP proxy', () => {
   const text = async (socket: Socket) => String((await once(socket, 'data'))[0]);
 
   beforeEach(async () => {
-    echo = createServer((socket) => socket.on('error', () => {}).pipe(socket)).listen(
-      0,
-      '127.0.0.1',
-    );
+    echo = createServer((socket) => {
+      socket.on('error', () => {}).pipe(socket);
+      socket.on('data', () => echo.emit('echoed'));
+    }).listen(0, '127.0.0.1');
     await once(echo, 'listening');
     proxy = await startProxy({ port: (echo.address() as AddressInfo).port });
     client = connect(proxy.port, '127.0.0.1');
@@ -63,5 +63,46 @@ describe('a TCP proxy', () => {
     next.write('again');
     expect(await text(next)).toBe('again');
     next.destroy();
+  });
+
+  it('changes, delays and loses what it is asked to, and keeps the order', async () => {
+    proxy.spoil((chunk, { to }) =>
+      to === 'server' ? { arrives: chunk } : { arrives: Buffer.from('late'), afterMs: 20 },
+    );
+    let all = '';
+    client.on('data', (chunk) => (all += String(chunk)));
+    client.write('first');
+    await once(client, 'data');
+    proxy.spoil((chunk, { to }) => ({ arrives: chunk, afterMs: to === 'client' ? 20 : 0 }));
+    client.write('second');
+    await once(echo, 'echoed');
+    // On its way: what comes now must not overtake it.
+    proxy.spoil();
+    client.write('third');
+    while (!all.includes('third')) await once(client, 'data');
+    expect(all).toBe('latesecondthird');
+
+    proxy.spoil(() => ({ then: 'silence' }));
+    client.write('lost');
+    const next = connect(proxy.port, '127.0.0.1');
+    await once(next, 'connect');
+    proxy.spoil();
+    client.write('lost, too');
+    next.write('passes');
+    expect(await text(next)).toBe('passes');
+    expect(all).not.toContain('lost');
+    next.destroy();
+  });
+
+  it('breaks a chunk off with its connection', async () => {
+    proxy.spoil((chunk, { to }) =>
+      to === 'server' ? { arrives: chunk } : { arrives: chunk.subarray(0, 4), then: 'reset' },
+    );
+    // How it ends is a matter of what was read by then; that it does is not.
+    client.on('error', () => {});
+    const closed = new Promise((resolve) => client.once('close', resolve));
+    client.write('a whole sentence');
+    expect(await text(client)).toBe('a wh');
+    await closed;
   });
 });

@@ -1,0 +1,143 @@
+/** The faults, each on servers of its own. */
+import { sleep } from '../coherence/monotonic.js';
+import type { Random } from '../coherence/random.js';
+import type { Spoil } from '../support/tcp.proxy.js';
+import {
+  type Alone,
+  type Followed,
+  type Ground,
+  layAlone,
+  layCluster,
+  layReplicated,
+} from './ground.js';
+
+/** What a fault can do besides striking. */
+export interface Stage {
+  /** It has begun; resolves when it has lasted long enough. */
+  lasts(): Promise<void>;
+  /** Lets some more writes happen. */
+  writes(): Promise<void>;
+  /** Of all processes. */
+  breakDatabase(): Promise<void>;
+  mendDatabase(): Promise<void>;
+  readonly random: Random;
+}
+
+export interface Fault {
+  readonly name: string;
+  lay(): Promise<{ readonly ground: Ground; strike(stage: Stage): Promise<void> }>;
+  /** Bytes that are changed may say something else, and nobody can tell: what is read is not judged. */
+  readonly changesBytes?: boolean;
+}
+
+export const FAULTS: readonly Fault[] = [
+  alone('hung: stopped, its sockets open', async ({ server }, stage) => {
+    server.pause();
+    await stage.lasts();
+    server.resume();
+  }),
+  alone('killed, and started again empty', async ({ server }, stage) => {
+    await server.kill();
+    await stage.lasts();
+    await server.restart();
+  }),
+  alone('started again with old data', async ({ server }, stage) => {
+    await server.command('SAVE');
+    await stage.writes();
+    await server.kill();
+    await stage.lasts();
+    await server.restart();
+  }),
+  alone('hung, while the database fails', async ({ server }, stage) => {
+    server.pause();
+    await stage.breakDatabase();
+    await stage.lasts();
+    await stage.mendDatabase();
+    server.resume();
+  }),
+  proxied('half-open: old connections are dead, and do not say so', () => {
+    const begun = performance.now();
+    return (chunk, { connection }) =>
+      connection.since < begun ? { then: 'silence' } : { arrives: chunk };
+  }),
+  proxied('answers are 200 ms late', () => (chunk, { to }) => ({
+    arrives: chunk,
+    afterMs: to === 'client' ? 200 : 0,
+  })),
+  proxied(
+    'one chunk in ten is lost, with all that would follow',
+    ({ random }) =>
+      (chunk) =>
+        random.next() < 0.1 ? { then: 'silence' } : { arrives: chunk },
+  ),
+  proxied(
+    'answers are cut short by a reset',
+    ({ random }) =>
+      (chunk, { to }) =>
+        to === 'client' && random.next() < 0.1
+          ? { arrives: chunk.subarray(0, chunk.length / 2), then: 'reset' }
+          : { arrives: chunk },
+  ),
+  {
+    ...proxied('answers have a byte changed', ({ random }) => (chunk, { to }) => ({
+      arrives: to === 'client' && random.next() < 0.1 ? changed(chunk, random) : chunk,
+    })),
+    changesBytes: true,
+  },
+  proxied('the stream alone is cut', () => {
+    const readers = new WeakSet<object>();
+    return (chunk, { to, connection }) => {
+      if (to === 'server' && chunk.includes('XREAD')) readers.add(connection);
+      return readers.has(connection) ? { then: 'silence' } : { arrives: chunk };
+    };
+  }),
+  followed('a replica takes over that lacks the last writes', layReplicated),
+  followed("a cluster's node is killed, and its replica promoted", layCluster),
+];
+
+function alone(name: string, strike: (ground: Alone, stage: Stage) => Promise<void>): Fault {
+  return {
+    name,
+    async lay() {
+      const ground = await layAlone();
+      return { ground, strike: (stage) => strike(ground, stage) };
+    },
+  };
+}
+
+/** Of what one process sends and gets; the others know nothing of it. */
+function proxied(name: string, spoil: (stage: Stage) => Spoil): Fault {
+  return {
+    name,
+    async lay() {
+      const ground = await layAlone({ isProxied: true });
+      const strike = async (stage: Stage) => {
+        ground.proxy.spoil(spoil(stage));
+        await stage.lasts();
+        ground.proxy.spoil();
+      };
+      return { ground, strike };
+    },
+  };
+}
+
+function followed(name: string, lay: () => Promise<Followed>): Fault {
+  return {
+    name,
+    async lay() {
+      const ground = await lay();
+      const strike = async (stage: Stage) => {
+        await ground.cutOff();
+        await stage.writes();
+        await Promise.all([ground.replace(), stage.lasts()]);
+      };
+      return { ground, strike };
+    },
+  };
+}
+
+function changed(chunk: Buffer, random: Random): Buffer {
+  const copy = Buffer.from(chunk);
+  copy[Math.floor(random.upTo(copy.length))] = Math.floor(random.upTo(256));
+  return copy;
+}
