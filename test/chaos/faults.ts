@@ -1,5 +1,4 @@
 /** The faults, each on servers of its own. */
-import { sleep } from '../coherence/monotonic.js';
 import type { Random } from '../coherence/random.js';
 import type { Spoil } from '../support/tcp.proxy.js';
 import {

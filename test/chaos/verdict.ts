@@ -41,7 +41,7 @@ export function complaintsOf(outcome: Outcome): string[] {
     ...told('of no call', chronicle.faults, (text) => text),
     ...(stuck > 0 ? [`${stuck} calls are stuck`] : []),
     ...right,
-    ...told('evictions failed and were not reported', unreported, ({ keys }) => `${keys}`),
+    ...told('evictions failed and were not reported', unreported, ({ keys }) => keys.join(', ')),
     ...(storesAfterMs === undefined ? ['nothing is stored any more'] : []),
   ];
 }
