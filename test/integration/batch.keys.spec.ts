@@ -11,6 +11,12 @@ class Rows {
   async findSparse(ids: number[]): Promise<string[]> {
     return Array.from(ids, (id) => `row ${id}`);
   }
+  @CacheableMany('rows', { keys: (ids: number[]) => ids })
+  async findInTwos(ids: number[]): Promise<string[]> {
+    const rows: string[] = [];
+    while (ids.length > 0) rows.push(...ids.splice(0, 2).map((id) => `row ${id}`));
+    return rows;
+  }
   @Cacheable('rows')
   async find(id: number): Promise<string> {
     return `row ${id}, alone`;
@@ -27,6 +33,17 @@ describe.each(tiers)('The keys of a batch, %s', (name) => {
     expect(ids).toEqual([1, 2, 3]);
     const alone = await Promise.all(ids.map((id) => rows.find(id)));
     expect(alone).toEqual(['row 1', 'row 2', 'row 3']);
+  });
+
+  it('stay with their elements where the method uses its array up', async () => {
+    const { service: rows } = await tier.start(Rows, {});
+    for (const ids of [
+      [1, 2, 3],
+      [1, 2, 3, 4, 5],
+    ]) {
+      expect(await rows.findInTwos(ids)).toEqual(ids.map((id) => `row ${id}`));
+    }
+    expect(await rows.find(5)).toBe('row 5');
   });
 
   it('are as many as the batch is long, holes included', async () => {

@@ -133,8 +133,9 @@ async function runBatch(
   { self, args }: Call,
   batch: unknown[],
 ): Promise<unknown[]> {
+  const { length } = batch; // the method may use the array up
   const results = await method.original.apply(self, [batch, ...args.slice(1)]);
-  if (Array.isArray(results) && results.length === batch.length) return results;
+  if (Array.isArray(results) && results.length === length) return results;
   const actual = Array.isArray(results) ? String(results.length) : 'no array';
-  throw new CacheError('CACHE_RESULT_LENGTH', { where, expected: batch.length, actual });
+  throw new CacheError('CACHE_RESULT_LENGTH', { where, expected: length, actual });
 }
