@@ -128,6 +128,29 @@ describe.each(tiers)('A load that reads what it loads, %s', (name) => {
     },
   );
 
+  it.each([2, 3])(
+    '%i batches that wait for each other: one of them loads for itself',
+    async (count) => {
+      const cache = (await tier.start(Articles)).cache('circles');
+      const [all, arrived] = [gate(), times(count, () => false)];
+      const batch = (key: number, load: () => Promise<string>) =>
+        cache
+          .getOrLoadMany([key], async () => new Map([[key, await load()]]))
+          .then((found) => String(found.get(key)));
+      const call = (own: number) =>
+        batch(own, async () => {
+          arrived[own] = true;
+          if (arrived.every(Boolean)) all.open();
+          await all.opened;
+          const next = (own + 1) % count;
+          return `${own}<${await batch(next, async () => `${next} alone`)}`;
+        });
+      const answers = await Promise.all(times(count, call));
+      expect(answers.map((answer) => answer[0])).toEqual(times(count, String));
+      expect(answers.filter((answer) => /^\d<\d alone$/.test(answer))).toHaveLength(1);
+    },
+  );
+
   it('it joins the loads of others as any call does', async () => {
     const cache = (await tier.start(Articles)).cache('others');
     const [started, door] = [gate(), gate()];

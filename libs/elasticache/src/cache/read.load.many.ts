@@ -34,11 +34,12 @@ export type LoadMany = (
 
 export type Results = (Outcome | undefined)[];
 
-/** A seat in a load of this process. */
+/** A seat in a load of this process, and what comes of it: waited for from the turn in which it was taken, or a circle would go unseen. */
 interface Joined {
   readonly kind: 'join';
   readonly flight: Flight;
   readonly seat: Seat;
+  readonly landing: Promise<Loaded | undefined>;
 }
 
 /** What this call does about one missing key: load it, under the lease if it has one, or wait for whoever does. */
@@ -122,7 +123,9 @@ function seatIn(flight: Flight, cache: NamedCache, { parts, sharing }: Batch): J
   const isOurs = isJoinable(flight, cache, { fills: parts.length, sharing });
   if (!isOurs || !flight.certain) return undefined;
   const seat = flight.join((value) => cache.copyForJoiner(value));
-  return { kind: 'join', flight, seat };
+  const landing = waiting(flight, cache.patiently(seat));
+  landing.catch(() => undefined); // told to whoever waits for it
+  return { kind: 'join', flight, seat, landing };
 }
 
 /** Fills in what others load. Answers with what they did not bring. */
@@ -152,9 +155,9 @@ export async function awaitOthers(
 /** A load that ended without a value for the key: there is none. */
 const NOT_THERE: Outcome = { value: undefined, own: false };
 
-async function joined(target: Target, { flight, seat }: Joined): Promise<Outcome | undefined> {
+async function joined(target: Target, { flight, landing }: Joined): Promise<Outcome | undefined> {
   const { cache, ask, options } = target;
-  const loaded = await waiting(flight, cache.patiently(seat));
+  const loaded = await landing;
   if (loaded === undefined) return undefined;
   if (flight.isNested) {
     const finding = await cache.lookAgain(ask, options);
