@@ -219,7 +219,7 @@ export const MUTATIONS: readonly Mutation[] = [
     edits: [
       {
         file: 'memory/near.tier.js',
-        find: 'behindMs < maxStalenessMs && behindMs >= 0',
+        find: 'behindMs >= 0 && behindMs < this.maxStalenessMs',
         replace: 'behindMs < Infinity',
       },
     ],
