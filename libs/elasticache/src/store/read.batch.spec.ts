@@ -144,6 +144,19 @@ describe('Reads of one turn of the event loop', () => {
     expect(await batch.get('a', [], shown)).toEqual([undefined]);
   });
 
+  it.each([null, [], ['1'], 'text'])(
+    'fail where the answer is %j, which is not theirs',
+    async (answer) => {
+      const mgetBuffer = () => Promise.resolve(answer);
+      for (const isCluster of [false, true]) {
+        const batch = reads((send) => send({ mgetBuffer } as unknown as RedisClient), isCluster);
+        const both = [batch.get('{a}1', ['{a}2'], shown), batch.get('{a}2', [], shown)];
+        const failed = await Promise.allSettled(both);
+        expect(failed.map(({ status }) => status)).toEqual(['rejected', 'rejected']);
+      }
+    },
+  );
+
   it('on a cluster fail with the command they are in, and no other does', async () => {
     let sent = 0;
     const batch = reads(

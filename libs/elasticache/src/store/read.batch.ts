@@ -130,9 +130,16 @@ export class ReadBatch {
   }
 }
 
-/** One command for these keys. */
+/** One command for these keys. Its answer may be of another question, where bytes were lost on their way. */
 export function fetch(exchange: Exchange, keys: string[]): Promise<Bytes[]> {
-  return exchange.run((client) =>
-    keys.length > 1 ? client.mgetBuffer(keys) : client.getBuffer(keys[0]!).then((one) => [one]),
-  );
+  return exchange.run(async (client) => {
+    const found =
+      keys.length > 1 ? await client.mgetBuffer(keys) : [await client.getBuffer(keys[0]!)];
+    if (found?.length === keys.length && found.every(isBytes)) return found;
+    throw new Error('the answer does not fit the question');
+  });
+}
+
+function isBytes(found: unknown): found is Bytes {
+  return found === null || Buffer.isBuffer(found);
 }
