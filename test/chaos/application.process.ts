@@ -13,7 +13,7 @@ const tell = (message: FromProcess) => {
   if (process.connected) process.send!(message);
 };
 for (const event of ['unhandledRejection', 'uncaughtException', 'warning'] as const) {
-  process.on(event, (error: unknown) => tell({ fault: `${event}: ${String(error)}` }));
+  process.on(event, (error: Error) => tell({ fault: `${event}: ${error.stack ?? String(error)}` }));
 }
 if (options.countsTimers) countTimers();
 

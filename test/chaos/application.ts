@@ -32,8 +32,11 @@ export class Application {
     options: LoadOptions,
     chronicle: Chronicle,
   ): Promise<Application> {
-    // Without Jest's own flags.
-    const child = fork(file, [JSON.stringify(options)], { execArgv: [] });
+    // Without Jest's own flags. A peer writes every error of its sockets.
+    const child = fork(file, [JSON.stringify(options)], {
+      execArgv: [],
+      stdio: ['ignore', 'inherit', options.subject === 'elasticache' ? 'inherit' : 'ignore', 'ipc'],
+    });
     const application = new Application(child, options, chronicle);
     await new Promise<void>((resolve, reject) => {
       child.on('message', (message: FromProcess) => {

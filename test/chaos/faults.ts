@@ -1,14 +1,7 @@
 /** The faults, each on servers of its own. */
 import type { Random } from '../coherence/random.js';
 import type { Spoil } from '../support/tcp.proxy.js';
-import {
-  type Alone,
-  type Followed,
-  type Ground,
-  layAlone,
-  layCluster,
-  layReplicated,
-} from './ground.js';
+import type { Alone, Followed } from './ground.js';
 
 /** What a fault can do besides striking. */
 export interface Stage {
@@ -22,11 +15,23 @@ export interface Stage {
   readonly random: Random;
 }
 
-export interface Fault {
+export type Fault = FaultOfOne | FaultOfMany;
+
+export interface FaultOfOne {
   readonly name: string;
-  lay(): Promise<{ readonly ground: Ground; strike(stage: Stage): Promise<void> }>;
+  readonly on: 'one';
+  /** Whether it is the way to the server that is struck, and of one process alone. */
+  readonly isProxied: boolean;
   /** Bytes that are changed may say something else, and nobody can tell: what is read is not judged. */
   readonly changesBytes?: boolean;
+  strike(ground: Alone, stage: Stage): Promise<void>;
+}
+
+export interface FaultOfMany {
+  readonly name: string;
+  readonly on: 'replicated' | 'cluster';
+  readonly changesBytes?: false;
+  strike(ground: Followed, stage: Stage): Promise<void>;
 }
 
 export const FAULTS: readonly Fault[] = [
@@ -90,47 +95,36 @@ export const FAULTS: readonly Fault[] = [
       return readers.has(connection) ? { then: 'silence' } : { arrives: chunk };
     };
   }),
-  followed('a replica takes over that lacks the last writes', layReplicated),
-  followed("a cluster's node is killed, and its replica promoted", layCluster),
+  followed('a replica takes over that lacks the last writes', 'replicated'),
+  followed("a cluster's node is killed, and its replica promoted", 'cluster'),
 ];
 
-function alone(name: string, strike: (ground: Alone, stage: Stage) => Promise<void>): Fault {
-  return {
-    name,
-    async lay() {
-      const ground = await layAlone();
-      return { ground, strike: (stage) => strike(ground, stage) };
-    },
-  };
+function alone(name: string, strike: FaultOfOne['strike']): FaultOfOne {
+  return { name, on: 'one', isProxied: false, strike };
 }
 
 /** Of what one process sends and gets; the others know nothing of it. */
-function proxied(name: string, spoil: (stage: Stage) => Spoil): Fault {
+function proxied(name: string, spoil: (stage: Stage) => Spoil): FaultOfOne {
   return {
     name,
-    async lay() {
-      const ground = await layAlone({ isProxied: true });
-      const strike = async (stage: Stage) => {
-        ground.proxy.spoil(spoil(stage));
-        await stage.lasts();
-        ground.proxy.spoil();
-      };
-      return { ground, strike };
+    on: 'one',
+    isProxied: true,
+    async strike({ proxy }, stage) {
+      proxy.spoil(spoil(stage));
+      await stage.lasts();
+      proxy.spoil();
     },
   };
 }
 
-function followed(name: string, lay: () => Promise<Followed>): Fault {
+function followed(name: string, on: FaultOfMany['on']): FaultOfMany {
   return {
     name,
-    async lay() {
-      const ground = await lay();
-      const strike = async (stage: Stage) => {
-        await ground.cutOff();
-        await stage.writes();
-        await Promise.all([ground.replace(), stage.lasts()]);
-      };
-      return { ground, strike };
+    on,
+    async strike(ground, stage) {
+      await ground.cutOff();
+      await stage.writes();
+      await Promise.all([ground.replace(), stage.lasts()]);
     },
   };
 }

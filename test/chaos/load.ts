@@ -51,7 +51,7 @@ export interface LoadParts {
 
 export class Load {
   recorded: Recorded = nothingRecorded();
-  private readonly under = new Set<Promise<void>>();
+  private readonly under = new Map<Promise<void>, string>();
   private readonly writing = new Set<number>();
   private isStopping = false;
   private ids = 0;
@@ -62,18 +62,19 @@ export class Load {
     const { random, options } = this.parts;
     const shares = MIXES[options.mix].filter(({ kind }) => this.isKnown(kind));
     const begun = now();
+    this.isStopping = false;
     for (let i = 0; !this.isStopping; i++) {
       const wait = begun + (i * 1000) / options.perSecond - now();
       if (wait > 0) await sleep(wait);
-      this.begin(random.pickWeighted(shares).kind);
+      if (!this.isStopping) this.begin(random.pickWeighted(shares).kind);
     }
   }
 
-  /** Resolves with how many calls are stuck. */
-  async stop(): Promise<number> {
+  /** Resolves with the calls that are stuck. */
+  async stop(): Promise<string[]> {
     this.isStopping = true;
-    await within(STUCK_MS, Promise.all(this.under));
-    return this.under.size;
+    await within(STUCK_MS, Promise.all(this.under.keys()));
+    return [...this.under.values()];
   }
 
   /** Every register once, as it is now. */
@@ -96,7 +97,7 @@ export class Load {
     const { random } = this.parts;
     const key = random.pick(kind.startsWith('strict') ? STRICT_KEYS : KEYS);
     const call = kind.endsWith('write') ? this.write(kind, key) : this.read(kind, key);
-    this.under.add(call);
+    this.under.set(call, `${kind} of ${key} at ${now().toFixed(0)}`);
     void call.then(() => this.under.delete(call));
   }
 

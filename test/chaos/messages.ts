@@ -51,8 +51,8 @@ export interface Holdings {
 /** What is asked of a process, with its answer. */
 export interface Orders {
   start: void;
-  /** With how many calls are stuck. */
-  stop: number;
+  /** With the calls that are stuck. */
+  stop: readonly string[];
   look: readonly Read[];
   breakDatabase: void;
   mendDatabase: void;

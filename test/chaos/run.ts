@@ -5,7 +5,7 @@ import { Random } from '../coherence/random.js';
 import { until } from '../support/waiting.js';
 import { Application, Chronicle } from './application.js';
 import type { Fault, Stage } from './faults.js';
-import type { Ground } from './ground.js';
+import { type Ground, layAlone, layCluster, layReplicated } from './ground.js';
 import type { LoadOptions } from './messages.js';
 import { CACHES } from './subject.js';
 
@@ -16,6 +16,7 @@ export interface RunSettings {
   readonly faultMs: number;
   /** The compiled `application.process.js`. */
   readonly processFile: string;
+  readonly countsTimers?: boolean;
 }
 
 export interface Outcome {
@@ -26,7 +27,7 @@ export interface Outcome {
   readonly to: number;
   /** Until the first entry was stored whose call had begun after that. */
   readonly storesAfterMs: number | undefined;
-  readonly stuck: number;
+  readonly stuck: readonly string[];
   /** The last reads that were not of the latest version, however often they were repeated. */
   readonly lagging: readonly Read[];
 }
@@ -45,34 +46,40 @@ const PROCESSES: readonly Pick<LoadOptions, 'process' | 'mix' | 'perSecond'>[] =
 ];
 
 export async function run(fault: Fault, settings: RunSettings): Promise<Outcome> {
-  const { ground, strike } = await fault.lay();
+  const { ground, strike } = await lay(fault);
   const chronicle = new Chronicle();
   const applications: Application[] = [];
   try {
-    const starts = PROCESSES.map(({ process, ...load }, i) =>
-      Application.start(
-        settings.processFile,
-        {
-          ...load,
-          process,
-          seed: settings.seed * 10 + i,
-          subject: settings.subject,
-          address: process === NEAR ? ground.near : ground.direct,
-          countsTimers: false,
-        },
-        chronicle,
-      ).then((application) => applications.push(application)),
-    );
-    await Promise.all(starts);
-    return {
-      fault,
-      chronicle,
-      ...(await play({ ground, strike, applications, chronicle, settings })),
-    };
+    applications.push(...(await startAll(ground, chronicle, settings)));
+    const scene = { ground, strike, applications, chronicle, settings };
+    return { fault, chronicle, ...(await play(scene)) };
   } finally {
     await Promise.all(applications.map((application) => application.end()));
     await ground.clear();
   }
+}
+
+async function lay(fault: Fault): Promise<Pick<Play, 'ground' | 'strike'>> {
+  if (fault.on === 'one') {
+    const ground = await layAlone(fault);
+    return { ground, strike: (stage) => fault.strike(ground, stage) };
+  }
+  const ground = await (fault.on === 'cluster' ? layCluster() : layReplicated());
+  return { ground, strike: (stage) => fault.strike(ground, stage) };
+}
+
+/** Resolves when all could be called. */
+export function startAll(
+  ground: Ground,
+  chronicle: Chronicle,
+  { subject, seed, processFile, countsTimers = false }: Omit<RunSettings, 'faultMs'>,
+): Promise<Application[]> {
+  const starts = PROCESSES.map((load, i) => {
+    const address = load.process === NEAR ? ground.near : ground.direct;
+    const options = { ...load, seed: seed * 10 + i, subject, address, countsTimers };
+    return Application.start(processFile, options, chronicle);
+  });
+  return Promise.all(starts);
 }
 
 interface Play {
@@ -92,18 +99,18 @@ async function play(scene: Play): Promise<Omit<Outcome, 'fault' | 'chronicle'>> 
   const to = now();
   const storesAfterMs = await recovery(scene, to);
   await sleep(CALM_MS);
-  const stuck = (await all(applications, 'stop')).reduce((sum, one) => sum + one, 0);
+  const stuck = (await all(applications, 'stop')).flat();
   const lagging = await laggards(applications, chronicle);
   return { from: stage.from, to, storesAfterMs, stuck, lagging };
 }
 
-class LiveStage implements Stage {
+export class LiveStage implements Stage {
   from = now();
   readonly random: Random;
 
   constructor(
     private readonly applications: readonly Application[],
-    private readonly settings: RunSettings,
+    private readonly settings: Pick<RunSettings, 'seed' | 'faultMs'>,
   ) {
     this.random = new Random(settings.seed);
   }
@@ -147,7 +154,7 @@ async function recovery({ ground, chronicle }: Play, to: number): Promise<number
 }
 
 /** Until all see the latest versions, or do not for so long. */
-async function laggards(
+export async function laggards(
   applications: readonly Application[],
   chronicle: Chronicle,
 ): Promise<Read[]> {
@@ -165,7 +172,7 @@ async function laggards(
   return [];
 }
 
-function all<K extends Parameters<Application['order']>[0]>(
+export function all<K extends Parameters<Application['order']>[0]>(
   applications: readonly Application[],
   order: K,
 ) {

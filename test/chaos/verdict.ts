@@ -39,7 +39,7 @@ export function complaintsOf(outcome: Outcome): string[] {
   return [
     ...told('surfaced', surfaced, (call) => `${call.kind} of ${call.key}: ${call.fault}`),
     ...told('of no call', chronicle.faults, (text) => text),
-    ...(stuck > 0 ? [`${stuck} calls are stuck`] : []),
+    ...told('stuck', stuck, (call) => call),
     ...right,
     ...told('evictions failed and were not reported', unreported, ({ keys }) => keys.join(', ')),
     ...(storesAfterMs === undefined ? ['nothing is stored any more'] : []),

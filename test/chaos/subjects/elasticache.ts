@@ -28,7 +28,11 @@ const create: CreateSubject = async (address, rows) => {
   const module = ElastiCacheModule.forRoot({
     connection,
     defaults: { ttl: '1h' },
-    caches: { [CACHES.strict]: { consistency: 'strict' } },
+    caches: {
+      [CACHES.strict]: { consistency: 'strict' },
+      // Nobody reads them twice; and ten thousand of them would be a heap that grows for minutes.
+      [CACHES.cold]: { memory: { maxEntries: 100 } },
+    },
     errorHandler(_, { operation, cache, key = '*' }) {
       if (operation === 'get' || operation === 'put') return;
       const name = `${cache}:${key}`;
