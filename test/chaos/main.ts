@@ -1,39 +1,42 @@
+/**
+ * `npm run chaos`: every fault for five seconds, one after the other, and what it costs, with the best
+ * peer beside it where Redis hangs or is killed. `-- hung` asks for the faults of that name alone.
+ */
 import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
 import { FAULTS } from './faults.js';
+import { HEADINGS, rowOf } from './figures.js';
 import { run } from './run.js';
 import { complaintsOf } from './verdict.js';
 
-const processFile = fileURLToPath(new URL('application.process.js', import.meta.url));
-const [, , only = '', subject = 'elasticache', faultMs = '1500'] = process.argv;
-for (const fault of FAULTS.filter(({ name }) => name.includes(only))) {
-  const t = performance.now();
-  const o = await run(fault, { subject, seed: 1, faultMs: Number(faultMs), processFile });
-  const q = (kind: string, p: number) => {
-    const d = o.chronicle.calls
-      .filter((c) => c.process === 'near' && c.kind === kind && c.begin >= o.from && c.begin < o.to)
-      .map((c) => c.end - c.begin)
-      .sort((a, b) => a - b);
-    return d[Math.min(d.length - 1, Math.floor(d.length * p))]?.toFixed(1);
-  };
-  console.log(
-    fault.name,
-    '| cold',
-    q('cold', 0.5),
-    q('cold', 0.99),
-    q('cold', 1),
-    'hot',
-    q('hot', 0.5),
-    q('hot', 0.99),
-    'stores',
-    o.storesAfterMs?.toFixed(0),
-    'reads',
-    o.chronicle.reads.length,
-    'acked',
-    o.chronicle.attempts.filter((a) => a.isAcknowledged).length,
-    'failed',
-    o.chronicle.attempts.filter((a) => !a.isAcknowledged).length,
-    `${((performance.now() - t) / 1000).toFixed(1)} s`,
-  );
-  for (const c of complaintsOf(o)) console.log('   ', c);
+const { values, positionals } = parseArgs({
+  options: {
+    seconds: { type: 'string', default: '5' },
+    seed: { type: 'string', default: '1' },
+    alone: { type: 'boolean', default: false },
+  },
+  allowPositionals: true,
+});
+const settings = {
+  seed: Number(values.seed),
+  faultMs: Number(values.seconds) * 1000,
+  processFile: fileURLToPath(new URL('application.process.js', import.meta.url)),
+};
+const [asked = ''] = positionals;
+const compared = values.alone ? [] : FAULTS.slice(0, 2);
+
+const print = (cells: readonly string[]) => console.log(`| ${cells.join(' | ')} |`);
+print(HEADINGS);
+print(HEADINGS.map((_, i) => (i === 0 ? '---' : '---:')));
+const complaints: string[] = [];
+for (const fault of FAULTS.filter(({ name }) => name.includes(asked))) {
+  const outcome = await run(fault, { ...settings, subject: 'elasticache' });
+  print(rowOf(fault.name, outcome));
+  const broken = complaintsOf(outcome);
+  if (broken.length > 0) complaints.push(`\n${fault.name}, seed ${values.seed}`, ...broken);
+  if (compared.includes(fault)) {
+    print(rowOf('bentocache, tuned', await run(fault, { ...settings, subject: 'bentocache' })));
+  }
 }
-process.exit(0);
+for (const complaint of complaints) console.error(complaint);
+process.exit(complaints.length > 0 ? 1 : 0);
