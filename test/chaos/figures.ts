@@ -14,8 +14,10 @@ const FIGURES: readonly Figure[] = [
   ['hot p99', (outcome) => shares(timesOf(outcome, 'hot'), [0.99])],
   [
     'errors',
-    ({ chronicle }) => `${chronicle.calls.filter(({ fault }) => fault !== undefined).length}`,
+    ({ chronicle }) =>
+      `${chronicle.calls.filter(({ fault, isWrongRow }) => fault !== undefined && !isWrongRow).length}`,
   ],
+  ['wrong rows', ({ chronicle }) => `${chronicle.calls.filter((call) => call.isWrongRow).length}`],
   ['stuck', ({ stuck }) => `${stuck.length}`],
   ['unhandled', ({ chronicle }) => `${chronicle.faults.length}`],
   [

@@ -167,14 +167,15 @@ export class Load {
   private async call(of: Pick<Call, 'kind' | 'key'>, run: () => Promise<void>): Promise<void> {
     const { database, subject } = this.parts;
     const begin = now();
-    let fault: string | undefined;
+    let broken: Pick<Call, 'fault' | 'isWrongRow'> = {};
     try {
       await run();
     } catch (error) {
-      if (!database.hasThrown(error) && !subject.isRefusal(error)) fault = String(error);
+      if (error instanceof WrongRow) broken = { fault: error.message, isWrongRow: true };
+      else if (!database.hasThrown(error) && !subject.isRefusal(error))
+        broken = { fault: String(error) };
     }
-    const call = { ...of, begin, end: now() };
-    this.recorded.calls.push(fault === undefined ? call : { ...call, fault });
+    this.recorded.calls.push({ ...of, begin, end: now(), ...broken });
   }
 }
 
@@ -182,8 +183,10 @@ export function nothingRecorded(): Recorded {
   return { calls: [], reads: [], attempts: [] };
 }
 
+class WrongRow extends Error {}
+
 function check(row: Row, key: number): void {
-  if (!isWhole(row, key)) throw new Error(`asked for ${key}, got ${JSON.stringify(row)}`);
+  if (!isWhole(row, key)) throw new WrongRow(`asked for ${key}, got ${JSON.stringify(row)}`);
 }
 
 async function neverAnswers(call: Promise<Row>): Promise<void> {

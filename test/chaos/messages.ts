@@ -26,6 +26,8 @@ export interface Call {
   readonly end: number;
   /** What the application should not have seen: an error that is not its own, a value that is not the row's. */
   readonly fault?: string;
+  /** Whether it is a row that is not the one that was asked for, or not as its loader made it. */
+  readonly isWrongRow?: boolean;
 }
 
 /** An eviction, acknowledged or not; it begins with the commit. */

@@ -22,7 +22,9 @@ export interface StaleReads {
 export function complaintsOf(outcome: Outcome): string[] {
   const { chronicle, stuck, storesAfterMs, lagging, fault } = outcome;
   const { acknowledged, own, strict } = staleReads(outcome);
-  const surfaced = chronicle.calls.filter((call) => call.fault !== undefined);
+  const surfaced = chronicle.calls.filter(
+    ({ fault: text, isWrongRow }) => text !== undefined && !(isWrongRow && fault.changesBytes),
+  );
   const unreported = chronicle.attempts.filter((one) => !one.isAcknowledged && !one.isReported);
   const right = fault.changesBytes
     ? []
