@@ -12,14 +12,15 @@ const RETRY_MS = 100;
 
 const create: CreateSubject = async (address, rows) => {
   if (address.kind !== 'one') throw new Error('it is compared on one server');
-  const connect = () =>
+  /** Its bus subscribes before it is connected, and does not watch what becomes of that. */
+  const connect = (enableOfflineQueue: boolean) =>
     new Redis(address.port, HOST, {
       commandTimeout: COMMAND_MS,
-      enableOfflineQueue: false,
+      enableOfflineQueue,
       maxRetriesPerRequest: 0,
       retryStrategy: () => RETRY_MS,
     }).on('error', () => {});
-  const connections = [connect(), connect()] as const;
+  const connections = [connect(false), connect(true)] as const;
   const store = bentostore()
     .useL1Layer(memoryDriver({ maxItems: 10_000 }))
     .useL2Layer(redisDriver({ connection: connections[0] }))
