@@ -9,7 +9,7 @@ import { type RedisCluster, startRedisCluster } from '../support/redis.cluster.j
 import type { RedisServer } from '../support/redis.server.js';
 import { roundTripsDuring } from '../support/round.trips.js';
 import { until } from '../support/waiting.js';
-import { type Connected, connect } from './redis.stores.js';
+import { type Connected, connect, entryKey } from './redis.stores.js';
 import { storeContract } from './store.contract.js';
 import {
   ask,
@@ -19,6 +19,7 @@ import {
   freshTag,
   loadOf,
   looksAt,
+  type StoreNames,
   valueOf,
   writeOf,
 } from './store.subject.js';
@@ -148,6 +149,18 @@ describe('On a cluster', () => {
     } finally {
       await silent.command('ACL', 'SETUSER', 'default', '+get', '+mget');
     }
+  });
+
+  it.each([
+    ['an entry', (names: StoreNames) => entryKey(names, '7')],
+    ['the version of a cache', ({ cache }: StoreNames) => `test:~cache:${cache}`],
+  ])('what holds another type under the key of %s is replaced', async (_, keyOf) => {
+    const names = fresh();
+    const [store, other] = [connected.open(names), connected.open(names)];
+    await client.sadd(keyOf(names), 'of another type');
+    expect(await store.look(ask('7'))).toMatchObject({ miss: 'absent' });
+    await fill(store, '7', 'new');
+    expect(await valueOf(other, '7')).toBe('new');
   });
 
   it('a look reads the versions in the same round trip, wherever they are', async () => {

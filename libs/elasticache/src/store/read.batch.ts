@@ -130,11 +130,13 @@ export class ReadBatch {
   }
 }
 
-/** One command for these keys. Its answer may be of another question, where bytes were lost on their way. */
+/**
+ * One command for these keys: MGET for one, too, to which what another program has put there in
+ * another type is not there. Its answer may be of another question, where bytes were lost on their way.
+ */
 export function fetch(exchange: Exchange, keys: string[]): Promise<Bytes[]> {
   return exchange.run(async (client) => {
-    const found =
-      keys.length > 1 ? await client.mgetBuffer(keys) : [await client.getBuffer(keys[0]!)];
+    const found = await client.mgetBuffer(keys);
     if (found?.length === keys.length && found.every(isBytes)) return found;
     throw new Error('the answer does not fit the question');
   });
