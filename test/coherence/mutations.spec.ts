@@ -41,6 +41,10 @@ describe('a rule taken out is caught by the plays', () => {
     TIMEOUT_MS,
   );
 
+  it.each(MUTATIONS)('$name: it is where the mutation has it', (mutation) => {
+    breed(mutation, REPOSITORY).remove();
+  });
+
   it('a rule that has moved is told', () => {
     const edits = [{ file: 'index.js', find: 'no such text', replace: '' }];
     expect(() => breed({ ...MUTATIONS[0]!, edits }, REPOSITORY)).toThrow(/0 times in index\.js/);

@@ -233,11 +233,11 @@ export const MUTATIONS: readonly Mutation[] = [
       {
         file: 'cache/tiered.store.js',
         find: 'const outcome = await work().catch(',
-        replace: 'await bus.publish(invalidation);\n        const outcome = await work().catch(',
+        replace: 'await publish();\n        const outcome = await work().catch(',
       },
       {
         file: 'cache/tiered.store.js',
-        find: 'await bus.publish(invalidation);\n        return outcome;',
+        find: 'await publish();\n        return outcome;',
         replace: 'return outcome;',
       },
     ],
@@ -250,8 +250,8 @@ export const MUTATIONS: readonly Mutation[] = [
     edits: [
       {
         file: 'memory/near.tier.js',
-        find: 'isBlind || keys.evictedSince([boundedText(text)], count) !== undefined',
-        replace: 'isBlind',
+        find: 'keys.evictedSince([name], count) !== undefined',
+        replace: 'false',
       },
     ],
     consistency: 'default',
