@@ -2,12 +2,12 @@ import type { Ask, Lease, Versions } from '../store/cache.store.js';
 import { newToken } from '../store/token.js';
 import type { SingleFlight } from './cache.policy.js';
 import type { KeepOptions } from './entry.maker.js';
-import { closedFlight, Flight, type Loaded, type Seat } from './flight.js';
+import { Flight, type Loaded, type Seat } from './flight.js';
 import { seenTags } from './inheritance.js';
 import { inheritFrom, isLoading, waiting } from './load.context.js';
 import type { Finding, NamedCache } from './named.cache.js';
-import { allOrNone, bearUnstored, isJoinable, isValid } from './read.load.js';
-import { delivered, handedOut, type Outcome, type Revive, type Target } from './read.target.js';
+import { allOrNone, bearUnstored, isJoinable } from './read.load.js';
+import type { Outcome, Revive, Target } from './read.target.js';
 
 /** A cache that a batch reads and fills, with the keys as they are asked of it. */
 export interface Part {
@@ -35,7 +35,7 @@ export type LoadMany = (
 export type Results = (Outcome | undefined)[];
 
 /** A seat in a load of this process, and what comes of it: waited for from the turn in which it was taken, or a circle would go unseen. */
-interface Joined {
+export interface Joined {
   readonly kind: 'join';
   readonly flight: Flight;
   readonly seat: Seat;
@@ -119,7 +119,11 @@ async function decided(target: Target, { view }: Finding, batch: Batch): Promise
 }
 
 /** Taken in this turn: the flight may land before the other keys are sorted out. Undefined where it is not to be waited for. */
-function seatIn(flight: Flight, cache: NamedCache, { parts, sharing }: Batch): Joined | undefined {
+export function seatIn(
+  flight: Flight,
+  cache: NamedCache,
+  { parts, sharing }: Batch,
+): Joined | undefined {
   const isOurs = isJoinable(flight, cache, { fills: parts.length, sharing });
   if (!isOurs || !flight.certain) return undefined;
   const seat = flight.join((value) => cache.copyForJoiner(value));
@@ -128,79 +132,10 @@ function seatIn(flight: Flight, cache: NamedCache, { parts, sharing }: Batch): J
   return { kind: 'join', flight, seat, landing };
 }
 
-/** Fills in what others load. Answers with what they did not bring. */
-export async function awaitOthers(
-  batch: Batch,
-  shares: ReadonlyMap<number, Share>,
-  results: Results,
-): Promise<number[]> {
-  const first = batch.parts[0]!;
-  const { recorder } = first.cache;
-  const waits = [...shares].map(async ([i, share]) => {
-    if (share.kind === 'load') return [];
-    const target = targetOf(batch, first, i);
-    const outcome =
-      share.kind === 'join'
-        ? await joined(target, share)
-        : await awaited(target, share.token, batch);
-    if (outcome === undefined) return [i];
-    if (outcome === NOT_THERE) return [];
-    recorder.coalesced(target.ask.text);
-    results[i] = outcome;
-    return [];
-  });
-  return (await Promise.all(waits)).flat();
-}
-
-/** A load that ended without a value for the key: there is none. */
-const NOT_THERE: Outcome = { value: undefined, own: false };
-
-async function joined(target: Target, { flight, landing }: Joined): Promise<Outcome | undefined> {
-  const { cache, ask, options } = target;
-  const loaded = await landing;
-  if (loaded === undefined) return undefined;
-  if (flight.isNested) {
-    const finding = await cache.lookAgain(ask, options);
-    return isValid(finding) ? handedOut(target, finding) : undefined;
-  }
-  if (loaded.absent) return NOT_THERE;
-  return (await delivered(target, loaded)) ?? { ...loaded, own: false };
-}
-
-/** Looks again until another process has stored the value, or it is no use to wait. */
-async function awaited(target: Target, token: string, batch: Batch): Promise<Outcome | undefined> {
-  const { cache, ask, options } = target;
-  const until = cache.clock.now() + cache.policy.waitMs;
-  let holder = token;
-  for (;;) {
-    if (holder !== '') await cache.waitingRoom.nextLook(ask.text, holder);
-    const finding = await cache.lookAgain(ask, options);
-    if (isValid(finding)) return handedOut(target, finding);
-    if (finding.view === undefined || cache.clock.now() >= until) return undefined;
-    const attempt = { flight: closedFlight(), token: newToken(), method: options.method };
-    const claim = await cache.claim(ask, finding.view, attempt);
-    if (claim?.kind === 'won') {
-      await cache.writes.release(claim.lease); // it ended without a value; whoever loads now is not ordered
-      return undefined;
-    }
-    if (claim?.kind === 'changed') {
-      holder = attempt.token; // it is stored again and again: not at once
-    } else if (claim?.kind === 'held') {
-      const known = cache.flights.get(claim.token);
-      const isCurrent = known?.lease && cache.store.isCurrent(known.lease, finding.view);
-      const seat = isCurrent ? seatIn(known, cache, batch) : undefined;
-      if (seat !== undefined) return joined(target, seat);
-      if (known !== undefined || !claim.waits) return undefined;
-      holder = claim.token;
-    } else {
-      return undefined;
-    }
-  }
-}
-
-interface Loading {
+/** What a batch is loaded with, and what becomes of it. */
+export interface Loading {
   readonly load: LoadMany;
-  readonly shares: ReadonlyMap<number, Share>;
+  readonly shares: Map<number, Share>;
   readonly results: Results;
 }
 

@@ -1,6 +1,6 @@
 import { staleOutcome, outsideOfCalls } from './read.stale.js';
+import { awaitOthers, type OwnLoad } from './read.await.many.js';
 import {
-  awaitOthers,
   type Batch,
   type LoadMany,
   loadMissing,
@@ -56,9 +56,17 @@ async function loadOrAwait(
 ): Promise<void> {
   const shares = await shareOut(batch, batch.parts[0]!, { missing, findings });
   const own = [...shares].filter(([, share]) => share.kind === 'load').map(([i]) => i);
-  const others = awaitOthers(batch, shares, results);
+  const loading = { load, shares, results };
+  const ownLoad: OwnLoad = { state: own.length > 0 ? 'running' : 'done' };
+  const others = awaitOthers(batch, loading, ownLoad);
   others.catch(() => undefined); // told below; our own method is not left running behind their failure
-  if (own.length > 0) await loadMissing(batch, own, { load, shares, results });
+  try {
+    if (own.length > 0) await loadMissing(batch, own, loading);
+    ownLoad.state = 'done';
+  } catch (error) {
+    ownLoad.state = 'failed';
+    throw error;
+  }
   const left = await others;
   if (left.length === 0) return;
   for (const i of left) shares.set(i, { kind: 'load', flight: new Flight(true) });
