@@ -181,9 +181,9 @@ describe('Copies in memory in front of Redis', () => {
     await one.service.find(7);
     const { of } = await commandsDuring(tier.redis, async () => {
       for (let i = 0; i < 20; i++) {
-        await one.service.find(7);
         const begun = Date.now();
         await until('a millisecond', () => Date.now() > begun + 1);
+        await one.service.find(7);
       }
     });
     expect([of['mget'], one.service.loads]).toEqual([20, 1]);
