@@ -204,7 +204,6 @@ describe('A cluster client', () => {
     const client = new Cluster([{ host: '127.0.0.1' }], { lazyConnect: true, ...options });
     const opening = RedisConnection.open(client as never, {
       random: Math.random,
-      onState: () => {},
     });
     await expect(opening).rejects.toMatchObject({
       code: 'CACHE_CONFIGURATION',

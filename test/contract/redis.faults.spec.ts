@@ -221,7 +221,7 @@ describe('A ready client with a keyPrefix', () => {
     ['5.11', () => new Redis5(options)],
   ])('is refused, of ioredis %s: SCAN would not find its keys', async (_, makeClient) => {
     const client = makeClient();
-    const opening = RedisConnection.open(client, { random: Math.random, onState: () => {} });
+    const opening = RedisConnection.open(client, { random: Math.random });
     await expect(opening).rejects.toMatchObject({
       code: 'CACHE_CONFIGURATION',
       message: expect.stringMatching(/^connection: .*namespace/),

@@ -23,7 +23,7 @@ export interface Connected extends StoreUnderTest {
 
 /** On the client that is handed in, or on one of the library's own for the URL. */
 export async function connect(target: RedisClient | string): Promise<Connected> {
-  const settings = { random: Math.random, onState: () => {} };
+  const settings = { random: Math.random };
   const connection = await RedisConnection.open(target, settings);
   connection.start();
   const deadline = new Deadline(STORE_TIMEOUT_MS, systemClock);

@@ -34,7 +34,7 @@ export interface ConnectedTiers extends StoreUnderTest {
 
 export async function connectTiers(url: string): Promise<ConnectedTiers> {
   const connected = await connect(url);
-  const connection = await RedisConnection.open(url, { random: Math.random, onState: () => {} });
+  const connection = await RedisConnection.open(url, { random: Math.random });
   const deadline = new Deadline(STORE_TIMEOUT_MS, clock);
   const exchange = new RedisExchange({ where: 'bus', connection, deadline });
   const buses: Bus[] = [];

@@ -15,7 +15,18 @@ export interface RecordedEvents {
 /** Records the events of one namespace. */
 export function recordEvents(namespace: string): RecordedEvents {
   const seen: Published[] = [];
-  const kinds = ['hit', 'miss', 'stale', 'coalesced', 'load', 'put', 'evict', 'error'] as const;
+  const kinds = [
+    'hit',
+    'miss',
+    'stale',
+    'coalesced',
+    'load',
+    'put',
+    'evict',
+    'error',
+    'breaker',
+    'replay',
+  ] as const;
   const stops = kinds.map((event) => {
     const channel = `nestjs-elasticache:${event}`;
     const listener = (payload: unknown) => {

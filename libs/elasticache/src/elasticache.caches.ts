@@ -7,6 +7,7 @@ import { invalidating, type NearPlace, TieredStore } from './cache/tiered.store.
 import { EntryCodec } from './codec/entry.codec.js';
 import type { Sealing } from './codec/sealing.js';
 import type { Bus } from './coherence/bus.js';
+import type { Journal, PlaceJournal } from './coherence/journal.js';
 import type { CacheSettings, MemorySettings } from './elasticache.settings.js';
 import type { ScopeResolver } from './identity/scope.resolver.js';
 import { KeyLayout, TagLayout } from './key/key.layout.js';
@@ -54,6 +55,8 @@ export interface CacheSurroundings {
   readonly versions: MemoryVersions;
   readonly near: NearCaches;
   readonly bus: Bus | undefined;
+  /** Of the shared tier's failed invalidations. */
+  readonly journal: Journal | undefined;
   readonly exchange: (where: string, storeMs: number) => RedisExchange;
   readonly deadlineOf: (ms: number) => Deadline;
 }
@@ -89,19 +92,23 @@ export class CacheBuilder {
 
   build(): CacheFamily {
     const { name, kind, settings, around } = this;
-    return new CacheFamily(name, {
+    const family: CacheFamily = new CacheFamily(name, {
       kind,
+      tier: settings.tier.kind,
       policy: settings.policy,
       scopes: around.scopes,
-      build: (scope) => this.member(scope, around.isEnabled ? this.tiers(scope) : noTiers),
+      build: (scope) =>
+        this.member(scope, around.isEnabled ? this.tiers(scope) : noTiers, () => family.of(scope)),
       forget: (scope) => around.near.remove(name, this.segmentOf(scope)),
       unscoped: () => this.member({}, noTiers),
       clearShared: () => this.clearShared(),
       recorder: this.recorder({}),
+      journal: around.journal,
     });
+    return family;
   }
 
-  private member(scope: Scope, tiers: Tiers): NamedCache {
+  private member(scope: Scope, tiers: Tiers, current?: () => NamedCache): NamedCache {
     const { name, settings, around, room } = this;
     const { policy, tier } = settings;
     const { namespace, clock, realm, closing } = around;
@@ -122,11 +129,20 @@ export class CacheBuilder {
       room,
       sensitive: around.sensitive,
       recorder: this.recorder(scope),
+      journal: current && this.journal(scope, current),
       clock,
       random: Math.random,
       patience: around.deadlineOf(policy.waitMs),
       closing,
     });
+  }
+
+  /** A scope that was forgotten meanwhile has another store than the one whose eviction failed. */
+  private journal(scope: Scope, current: () => NamedCache): PlaceJournal | undefined {
+    const { name, settings, around } = this;
+    if (settings.tier.kind === 'memory') return undefined;
+    const place = { cache: name, scope: this.segmentOf(scope), store: () => current().store };
+    return around.journal?.at(place);
   }
 
   private recorder(scope: Scope): CacheRecorder {

@@ -8,7 +8,7 @@ import {
 } from './errors/cache.errors.js';
 
 const where = "cache 'articles'";
-const timeout = new CacheTimeoutError('CACHE_TIMEOUT', { where, ms: 250 });
+const timeout = new CacheTimeoutError('CACHE_TIMEOUT', { where, ms: 250, bound: 250 });
 const unavailable = new CacheUnavailableError('CACHE_UNAVAILABLE', { where, problem: 'gone' });
 
 function open() {

@@ -10,8 +10,9 @@ import { type Names, plainNames, secretNames, type TagNaming } from './key/names
 import { TieredTags } from './cache/tiered.store.js';
 import { Sealing } from './codec/sealing.js';
 import { Bus } from './coherence/bus.js';
+import { noJournal } from './coherence/journal.js';
 import { plainReason } from './connection/plain.reason.js';
-import { type ConnectionState, RedisConnection } from './connection/redis.connection.js';
+import { RedisConnection } from './connection/redis.connection.js';
 import { CacheBuilder, tagsOf } from './elasticache.caches.js';
 import { failureLog } from './elasticache.failure-log.js';
 import type {
@@ -27,6 +28,7 @@ import {
   scopesOf,
   timeoutOf,
 } from './elasticache.settings.js';
+import { SharedTier } from './elasticache.shared-tier.js';
 import { CacheConfigurationError, type CacheError } from './errors/cache.errors.js';
 import type { Fault } from './errors/catalogue.js';
 import type { IdentitySource } from './identity/identity.source.js';
@@ -38,9 +40,10 @@ import { KeySecret } from './key/key.secret.js';
 import { MemoryTags } from './memory/memory.tags.js';
 import { MemoryVersions } from './memory/memory.versions.js';
 import { NearCaches } from './memory/near.caches.js';
-import { Deadline } from './resilience/deadline.js';
+import type { Deadline } from './resilience/deadline.js';
+import { deadlineOf } from './resilience/link.js';
 import { LeaseKeeper } from './store/lease.keeper.js';
-import { RedisExchange } from './store/redis.exchange.js';
+import type { RedisExchange } from './store/redis.exchange.js';
 import { RedisVersions } from './store/redis.versions.js';
 import { ScriptRunner } from './store/script.runner.js';
 import { noTags, RedisTags, type TagStore } from './store/tag.store.js';
@@ -64,6 +67,7 @@ export class ElastiCacheCore {
   private readonly memoryVersions = new MemoryVersions();
   private readonly near = new NearCaches();
   private readonly bus: Bus | undefined;
+  private readonly shared: SharedTier | undefined;
   private readonly keeper = new LeaseKeeper();
   private readonly namespace: string;
   private readonly scopes: ScopeResolver;
@@ -73,7 +77,7 @@ export class ElastiCacheCore {
 
   private constructor(
     private readonly options: ElastiCacheModuleOptions,
-    private readonly connection: RedisConnection | undefined,
+    connection: RedisConnection | undefined,
     private readonly clock: Clock,
   ) {
     this.namespace = options.namespace ?? DEFAULT_NAMESPACE;
@@ -86,7 +90,8 @@ export class ElastiCacheCore {
     this.onError = handlerOf(
       options.errorHandler ?? failureLog((line) => logger.warn(line), clock),
     );
-    this.bus = connection && this.openBus(connection);
+    this.shared = connection && this.openShared(connection);
+    this.bus = this.shared && this.openBus(this.shared);
     this.tags = this.tagEvictions();
     const { tags, nameTags, nameTagsEverywhere } = this;
     this.manager = new CacheManager({
@@ -117,7 +122,7 @@ export class ElastiCacheCore {
     const opened =
       connection === undefined || !enabled
         ? undefined
-        : await RedisConnection.open(connection, { random: Math.random, onState: logState });
+        : await RedisConnection.open(connection, { random: Math.random });
     return new ElastiCacheCore(copied(options), opened, clock);
   }
 
@@ -176,13 +181,13 @@ export class ElastiCacheCore {
 
   /** Starts connecting, once nothing was found wrong. */
   start(): void {
-    this.connection?.start();
+    this.shared?.start();
   }
 
   async close(): Promise<void> {
     this.closing.abort();
+    await this.shared?.close();
     this.bus?.close();
-    await this.connection?.close();
   }
 
   private get isShared(): boolean {
@@ -192,8 +197,7 @@ export class ElastiCacheCore {
   private build(name: string): CacheFamily {
     const own = this.definitions.get(name) ?? {};
     const settings = cacheSettings(own, this.options.defaults ?? {}, this.isShared);
-    const { namespace, clock, onError, scopes, names, sealing, sensitive, keeper, near, bus } =
-      this;
+    const { namespace, clock, onError, scopes, names, sealing, sensitive, keeper, near } = this;
     return new CacheBuilder(name, settings, {
       namespace,
       clock,
@@ -208,7 +212,8 @@ export class ElastiCacheCore {
       keeper,
       versions: this.memoryVersions,
       near,
-      bus,
+      bus: this.bus,
+      journal: this.shared?.journal,
       exchange: (where, storeMs) => this.exchange(where, storeMs),
       deadlineOf: (ms) => this.deadlineOf(ms),
     }).build();
@@ -228,13 +233,14 @@ export class ElastiCacheCore {
     this.names.flatMap((each) => each.tags(tags));
 
   private tagEvictions(): TagEvictions {
-    const { namespace, options, onError, memoryVersions } = this;
+    const { namespace, options, onError, memoryVersions, shared } = this;
     const { onEvictFailure } = options.defaults ?? {};
     return new TagEvictions({
       memory: new MemoryTags(memoryVersions),
-      shared: this.connection ? this.sharedTags() : noTags,
+      shared: shared ? this.sharedTags() : noTags,
+      journal: shared?.journal ?? noJournal,
       strict: () => this.isAnyStrict,
-      onEvictFailure: onEvictFailure === 'throw' ? 'throw' : 'report',
+      onEvictFailure: onEvictFailure === 'throw' ? 'throw' : 'journal',
       recorder: new CacheRecorder({ namespace, cache: '*', onError }),
     });
   }
@@ -247,7 +253,25 @@ export class ElastiCacheCore {
     return new TieredTags({ shared, bus: bus!, isNeeded: () => this.isAnyNear });
   }
 
-  private openBus(connection: RedisConnection): Bus {
+  private openShared(connection: RedisConnection): SharedTier {
+    const { clock, namespace, near, storeMs } = this;
+    const familyOf = (name: string) => this.manager.family(name);
+    return new SharedTier(connection, {
+      clock,
+      namespace,
+      storeMs,
+      log: logger,
+      forget: () => near.forget(),
+      target: {
+        clear: (cache) => familyOf(cache).clearShared(),
+        evictTags: (tags) => this.sharedTags().evict(tags),
+        cacheNames: () =>
+          this.manager.cacheNames.filter((name) => familyOf(name).tier === 'shared'),
+      },
+    });
+  }
+
+  private openBus({ connection }: SharedTier): Bus {
     const { clock, near, namespace } = this;
     return new Bus({
       key: new TagLayout(namespace).bus,
@@ -288,14 +312,11 @@ export class ElastiCacheCore {
   }
 
   private exchange(where: string, storeMs: number): RedisExchange {
-    const deadline = this.deadlineOf(storeMs);
-    return new RedisExchange({ where, connection: this.connection!, deadline });
+    return this.shared!.exchange(where, storeMs);
   }
 
   private deadlineOf(ms: number): Deadline {
-    let deadline = this.deadlines.get(ms);
-    if (deadline === undefined) this.deadlines.set(ms, (deadline = new Deadline(ms, this.clock)));
-    return deadline;
+    return deadlineOf(this.deadlines, ms, { clock: this.clock });
   }
 }
 
@@ -343,13 +364,5 @@ function logBusState(problem: unknown): void {
   else
     logger.warn(
       `Invalidations of other processes cannot be read: ${plainReason(problem).replace(/\.$/, '')}. Reading from Redis what memory could not vouch for, and trying again.`,
-    );
-}
-
-function logState(state: ConnectionState): void {
-  if (state.up) logger.log('Connected to the shared tier.');
-  else
-    logger.warn(
-      `The shared tier is not available: ${state.why}. Going on without it, and trying again.`,
     );
 }

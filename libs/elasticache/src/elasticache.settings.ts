@@ -178,7 +178,7 @@ export function cacheSettings(
     },
     tags: Object.freeze([...new Set(options.tags ?? [])]),
     strict: options.consistency === 'strict',
-    onEvictFailure: options.onEvictFailure === 'throw' ? 'throw' : 'report',
+    onEvictFailure: options.onEvictFailure === 'throw' ? 'throw' : 'journal',
     waitMs: parseDuration(timeoutOf('wait', own, defaults))!,
     loads: options.loads && { queue: Number.POSITIVE_INFINITY, ...given(options.loads) },
   };

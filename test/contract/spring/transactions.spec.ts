@@ -258,7 +258,7 @@ describe('Transactions and a failing store', () => {
       { operation: 'evict', cache: 'articles', method: 'Articles.remove', key: '7' },
     ]);
     await tier.permit();
-    expect([await articles.get(7), await articles.get(8)]).toEqual(['old', 'new']);
+    expect([await articles.get(7), await articles.get(8)]).toEqual([undefined, 'new']);
   });
 
   it("151: under onEvictFailure: 'throw' the committer sees it, too, once all was applied", async () => {

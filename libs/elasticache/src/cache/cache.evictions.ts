@@ -1,3 +1,4 @@
+import type { Evicted } from '../coherence/journal.js';
 import type { CacheError } from '../errors/cache.errors.js';
 import { CacheUnavailableError } from '../errors/cache.errors.js';
 import { Glob } from '../key/glob.js';
@@ -11,10 +12,9 @@ export interface CacheEvictionsParts {
   readonly recorder: CacheRecorder;
   /** Names the cache in errors. */
   readonly where: string;
+  /** Told what has failed, to be made up for. */
+  readonly hold: (evicted: Evicted) => void;
 }
-
-/** What one eviction removes of a cache: entries by their keys, those that match, or all. */
-export type Evicted = { readonly texts: readonly string[] } | Glob | 'everything';
 
 /** An eviction around a method: its first phase is over. */
 export interface EvictionUnderWay {
@@ -36,7 +36,7 @@ export class CacheEvictions {
    * @throws CacheUnavailableError for the latter, under `onEvictFailure: 'throw'`
    */
   evict(evicted: Evicted, method?: string): Promise<number | undefined> {
-    return this.run(() => this.remove(evicted), siteOf(evicted, method));
+    return this.run(() => this.remove(evicted), siteOf(evicted, method), evicted);
   }
 
   /**
@@ -56,7 +56,7 @@ export class CacheEvictions {
     }
     return {
       finish: (evicted) =>
-        this.run(() => this.conclude(guard, { known, evicted }), siteOf(evicted, method)),
+        this.run(() => this.conclude(guard, { known, evicted }), siteOf(evicted, method), evicted),
       abandon: async () => {
         await this.run(() => guard.lift(), { operation: 'evict', method });
       },
@@ -101,13 +101,18 @@ export class CacheEvictions {
       : store.evict([evicted.exact]);
   }
 
-  private async run(remove: () => Promise<number>, site: FailureSite): Promise<number | undefined> {
-    const { recorder, policy, where } = this.parts;
+  private async run(
+    remove: () => Promise<number>,
+    site: FailureSite,
+    evicted?: Evicted,
+  ): Promise<number | undefined> {
+    const { recorder, policy, where, hold } = this.parts;
     try {
       const removed = await remove();
       recorder.evicted(removed, site.key);
       return removed;
     } catch (error) {
+      if (evicted !== undefined) hold(evicted);
       recorder.failed(error, site);
       if (policy.onEvictFailure === 'throw') throw unacknowledged(site.method ?? where, error);
       return undefined;

@@ -170,8 +170,8 @@ export class CacheFacade<K extends Key = Key, V = unknown> implements Cache<K, V
   async putIfAbsent(key: K, value: V, options: PutOptions<V> = {}): Promise<V | undefined> {
     const { named } = this;
     const ask = this.askOf(key, options);
-    if (CacheTransaction.current()?.conceals(named, ask.text, ask.tags)) {
-      await this.put(key, value, options); // what is there is gone when the unit commits
+    if (CacheTransaction.current()?.conceals(named, ask.text, ask.tags) || named.isPending(ask)) {
+      await this.put(key, value, options); // what is there is gone, or will be when the unit commits
       return undefined;
     }
     const existing = named.refuses(value)

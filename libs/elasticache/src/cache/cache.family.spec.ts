@@ -23,6 +23,7 @@ async function family(kind: FamilyParts['kind'] = 'tenant') {
   const unscoped = () => CacheContext.run({ tenant: 'nobody' }, () => inner.current());
   const parts: FamilyParts = {
     kind,
+    tier: 'memory',
     policy: inner.policy,
     scopes: new ScopeResolver({}),
     build,

@@ -2,6 +2,8 @@ import { LRUCache } from 'lru-cache';
 
 import type { ScopeResolver } from '../identity/scope.resolver.js';
 import { checkedName } from '../identity/cache.context.js';
+import type { Journal } from '../coherence/journal.js';
+import type { Tier } from '../entry/cache.entry.js';
 import type { Scope, ScopeKind } from '../key/scope.js';
 import type { CacheStats } from './cache.js';
 import { unacknowledged } from './cache.evictions.js';
@@ -14,6 +16,8 @@ const MOST_SCOPES = 10_000;
 
 export interface FamilyParts {
   readonly kind: ScopeKind;
+  /** Where entries are looked for last. */
+  readonly tier: Tier;
   readonly policy: CachePolicy;
   readonly scopes: ScopeResolver;
   /** Makes the cache of one scope. */
@@ -26,6 +30,8 @@ export interface FamilyParts {
   readonly clearShared: () => Promise<void>;
   /** Of what concerns no single scope. */
   readonly recorder: CacheRecorder;
+  /** Told what has failed, to be made up for. */
+  readonly journal?: Pick<Journal, 'noteCaches'> | undefined;
   /** Default 10,000. */
   readonly mostScopes?: number;
 }
@@ -39,6 +45,7 @@ export class CacheFamily {
   /** The one cache there is, where it belongs to everybody. */
   readonly only: NamedCache | undefined;
   readonly kind: ScopeKind;
+  readonly tier: Tier;
   readonly policy: CachePolicy;
   private readonly members: LRUCache<string, { readonly scope: Scope; readonly cache: NamedCache }>;
   private past: CacheStats | undefined;
@@ -48,8 +55,9 @@ export class CacheFamily {
     readonly name: string,
     private readonly parts: FamilyParts,
   ) {
-    const { kind, policy, build, forget, mostScopes = MOST_SCOPES } = parts;
+    const { kind, tier, policy, build, forget, mostScopes = MOST_SCOPES } = parts;
     this.kind = kind;
+    this.tier = tier;
     this.policy = policy;
     this.only = kind === 'global' ? build({}) : undefined;
     this.members = new LRUCache({
@@ -84,7 +92,7 @@ export class CacheFamily {
 
   /** Empties every scope. True once acknowledged by every tier. */
   async clear(): Promise<boolean> {
-    const { recorder, clearShared, policy } = this.parts;
+    const { recorder, clearShared, policy, journal } = this.parts;
     try {
       await clearShared();
       const members = [...this.members.values()].map(({ cache }) => cache);
@@ -93,10 +101,16 @@ export class CacheFamily {
       recorder.evicted(0);
       return true;
     } catch (error) {
+      journal?.noteCaches([this.name]);
       recorder.failed(error, { operation: 'clear' });
       if (policy.onEvictFailure === 'throw') throw unacknowledged(`cache '${this.name}'`, error);
       return false;
     }
+  }
+
+  /** Empties every scope in the shared tier: acknowledged, or rejected. */
+  clearShared(): Promise<unknown> {
+    return this.only === undefined ? this.parts.clearShared() : this.only.store.clear();
   }
 
   /** Of all scopes together, those included that were forgotten. */
@@ -105,7 +119,9 @@ export class CacheFamily {
     return [this.parts.recorder.stats(), ...known].reduce(addStats, this.past)!;
   }
 
-  private of(scope: Scope): NamedCache {
+  /** Of one scope; of everybody's cache there is one. */
+  of(scope: Scope): NamedCache {
+    if (this.only !== undefined) return this.only;
     const { tenant = '', user = '' } = scope;
     const key = `${tenant.length}:${tenant}${user}`;
     let member = this.members.get(key);

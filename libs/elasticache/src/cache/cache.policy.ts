@@ -28,7 +28,7 @@ export interface CachePolicy {
   /** Two-phase invalidation. */
   readonly strict: boolean;
   /** What comes of an invalidation that was not acknowledged: told, or thrown, too. */
-  readonly onEvictFailure: 'report' | 'throw';
+  readonly onEvictFailure: 'journal' | 'throw';
   /** How long a call waits for another's load. */
   readonly waitMs: number;
   /** Loaders of this cache that run at a time in this process, and how many wait. */

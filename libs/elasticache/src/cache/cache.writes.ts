@@ -41,8 +41,8 @@ export class CacheWrites {
       if (write === undefined) await store.release(lease, true);
       else this.kept(write, await store.keep(lease, write));
     } catch (error) {
+      void this.release(lease);
       this.failed(error, options, lease.text);
-      await this.release(lease);
     }
     this.bear(keep, write);
   }

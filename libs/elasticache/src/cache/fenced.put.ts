@@ -1,4 +1,5 @@
 import { CacheTransaction } from '../coherence/cache.transaction.js';
+import type { Evicted } from '../coherence/journal.js';
 import { CacheSerializationError } from '../errors/cache.errors.js';
 import type { Ask, CacheStore, Lease, Unkeyed } from '../store/cache.store.js';
 import {
@@ -22,6 +23,8 @@ export interface FencedPutParts {
   readonly evictions: CacheEvictions;
   /** Names the cache in errors. */
   readonly where: string;
+  /** Told what could neither be stored nor removed. */
+  readonly hold: (evicted: Evicted) => void;
 }
 
 /** What is known of a put before its method. Without a text the result names the key. */
@@ -98,13 +101,14 @@ export class FencedPut {
   ): Promise<CacheSerializationError | undefined> {
     const { parts, phase } = this;
     const { first } = phase;
-    const { evictions, recorder, policy, where } = parts;
+    const { evictions, recorder, policy, where, hold } = parts;
     if (first.kind === 'guard') return void (await first.eviction.finish({ texts: [text] }));
     if (first.kind === 'failed')
       return void (await evictions.evict({ texts: [text] }, options.method));
     try {
       return await this.conclude(text, loaded, options);
     } catch (error) {
+      hold({ texts: [text] });
       recorder.failed(error, { operation: 'put', method: options.method, key: text });
       if (policy.onEvictFailure === 'throw') throw unacknowledged(options.method ?? where, error);
       return undefined;

@@ -1,4 +1,5 @@
 import { CacheTransaction } from '../coherence/cache.transaction.js';
+import { type Evicted, noJournal, type PlaceJournal } from '../coherence/journal.js';
 import type { Entry, Tier } from '../entry/cache.entry.js';
 import { type Freshness, freshnessOf, type FreshnessPolicy } from '../entry/freshness.js';
 import { CacheSerializationError } from '../errors/cache.errors.js';
@@ -50,6 +51,8 @@ export interface NamedCacheParts {
   readonly patience: Deadline;
   /** Aborted when the application shuts down. */
   readonly closing: AbortSignal;
+  /** Of the evictions that have failed; default of none. */
+  readonly journal?: PlaceJournal | undefined;
 }
 
 /** What a lookup brought: an entry and how fresh it is, or why there is none. */
@@ -96,6 +99,7 @@ export class NamedCache {
   /** Keys that are being renewed behind somebody's back. */
   readonly refreshing = new Set<string>();
   private readonly maker: EntryMaker;
+  private readonly journal: PlaceJournal;
   private readonly memory: Memory;
   /** The tier behind `store`. */
   readonly kind: Tier;
@@ -128,7 +132,9 @@ export class NamedCache {
     this.tags = nameTags(policy.tags);
     const maker = new EntryMaker({ ...parts, nameTags, where });
     this.maker = maker;
-    this.evictions = new CacheEvictions({ policy, store, recorder, where });
+    this.journal = parts.journal ?? noJournal;
+    const { hold } = this;
+    this.evictions = new CacheEvictions({ policy, store, recorder, where, hold });
     const { evictions } = this;
     this.writes = new CacheWrites({ maker, store, recorder, evictions, source: this.source });
   }
@@ -137,7 +143,8 @@ export class NamedCache {
   findInMemory(text: ShortKey, now = this.clock.now()): Entry | undefined {
     const entry = this.memory.get(text, now);
     if (entry === undefined) return undefined;
-    if (CacheTransaction.isAnyOpen && this.isConcealed(text, entry)) return undefined;
+    const mayConceal = CacheTransaction.isAnyOpen || !this.journal.isEmpty();
+    if (mayConceal && this.isConcealed(text, entry)) return undefined;
     this.recorder.hit(text, 'memory');
     return entry;
   }
@@ -159,6 +166,7 @@ export class NamedCache {
     options: FindOptions,
     make: (finding: Finding) => T | Promise<T>,
   ): Promise<T> {
+    if (this.isPending(ask)) return Promise.resolve(make(this.withheld(ask.text)));
     return this.store.look(ask).then(
       (look) => make(this.judge(ask, look, options)),
       (error: unknown) => {
@@ -176,8 +184,11 @@ export class NamedCache {
     const places: number[] = [];
     for (const [i, ask] of asks.entries()) {
       const entry = options.freshness === undefined ? this.findInMemory(ask.text, now) : undefined;
-      findings.push(entry ? { entry, freshness: 'fresh' } : concealed);
-      if (entry === undefined) places[missing.push(ask) - 1] = i;
+      const isPending = entry === undefined && this.isPending(ask);
+      findings.push(
+        entry ? { entry, freshness: 'fresh' } : isPending ? this.withheld(ask.text) : concealed,
+      );
+      if (entry === undefined && !isPending) places[missing.push(ask) - 1] = i;
     }
     if (missing.length === 0) return findings;
     const looks = await this.store.lookMany(missing);
@@ -195,9 +206,11 @@ export class NamedCache {
 
   /** Looks once more for a call that waited: nothing is counted. */
   async lookAgain(ask: Ask, options: FindOptions): Promise<Finding> {
+    if (this.isPending(ask)) return concealed;
     try {
       const look = await this.store.look(ask);
       const { entry, view } = look;
+      if (this.isPending({ ...ask, tags: entry?.tags ?? [] })) return concealed;
       if (CacheTransaction.current() !== undefined) return { freshness: 'dead', seen: view };
       if (entry === undefined) return { freshness: 'dead', view };
       return { entry, view, freshness: this.freshnessOf(entry, options) };
@@ -244,8 +257,8 @@ export class NamedCache {
   }
 
   beginPut(ask: PutAsk, method?: string): Promise<FencedPut> {
-    const { policy, store, recorder, maker, writes, evictions, where } = this;
-    const parts = { policy, store, recorder, maker, writes, evictions, where };
+    const { policy, store, recorder, maker, writes, evictions, where, hold } = this;
+    const parts = { policy, store, recorder, maker, writes, evictions, where, hold };
     return FencedPut.begin(parts, ask, method);
   }
 
@@ -315,6 +328,7 @@ export class NamedCache {
       this.recorder.failed(error, { operation: 'get', method: options.method, key: text });
       return this.missed(text, miss ?? 'undecodable', view);
     }
+    if (this.isPending({ text, tags: entry?.tags ?? [] })) return this.withheld(text);
     const unit = CacheTransaction.current();
     if (unit !== undefined)
       return this.judgeInUnit(
@@ -360,8 +374,21 @@ export class NamedCache {
     return { freshness: 'dead', seen: view };
   }
 
-  private isConcealed(text: ShortKey, entry: Entry): boolean {
-    return CacheTransaction.current()?.conceals(this, String(text), entry.tags) ?? false;
+  private isConcealed(text: ShortKey, { tags }: Entry): boolean {
+    if (this.isPending({ text, ...(tags && { tags }) })) return true;
+    return CacheTransaction.current()?.conceals(this, String(text), tags) ?? false;
+  }
+
+  /** Whether an eviction of it has failed here, and is not made up for: what is stored may be out of date. */
+  isPending({ text, tags = [] }: Pick<Entry, 'tags'> & { readonly text: ShortKey }): boolean {
+    return !this.journal.isEmpty() && this.journal.conceals(String(text), tags);
+  }
+
+  private readonly hold = (evicted: Evicted): void => this.journal.note(evicted);
+
+  private withheld(text: string): Finding {
+    this.recorder.miss(text, 'eviction pending');
+    return concealed;
   }
 }
 

@@ -52,7 +52,8 @@ export function readShared(target: Target, loader: Loader): Promise<Outcome> {
   const { cache, ask, options } = target;
   const { unsent } = cache.store;
   const isPlain = loader.sharing !== false && loader.certain && target.revive === undefined;
-  const mayGather = unsent !== undefined && isPlain;
+  // What is not sent gathers nobody: nothing would end it.
+  const mayGather = unsent !== undefined && isPlain && !cache.isPending(ask);
   const isWithin = isLoading() || cache.loads.isInside || CacheTransaction.current() !== undefined;
   if (!mayGather || isWithin) return readAlone(target, loader);
   const { text } = ask;

@@ -1,3 +1,4 @@
+import type { Journal } from '../coherence/journal.js';
 import type { Guard } from '../store/cache.store.js';
 import type { TagStore } from '../store/tag.store.js';
 import { unacknowledged, unprepared } from './cache.evictions.js';
@@ -10,8 +11,9 @@ export interface TagEvictionsParts {
   readonly shared: TagStore;
   /** Whether entries of a strict cache may bear any tag. */
   readonly strict: () => boolean;
-  readonly onEvictFailure: 'report' | 'throw';
+  readonly onEvictFailure: 'journal' | 'throw';
   readonly recorder: CacheRecorder;
+  readonly journal: Pick<Journal, 'noteTags' | 'noteAll'>;
 }
 
 /** An eviction of tags around a method: its first phase is over. */
@@ -20,6 +22,12 @@ export interface TagEvictionUnderWay {
   finish(tags: readonly string[]): Promise<boolean>;
   /** The method failed. */
   abandon(): Promise<void>;
+}
+
+/** What an eviction is part of, and how what has failed is held. */
+interface Made {
+  readonly method?: string | undefined;
+  readonly hold: () => void;
 }
 
 /** Evicts by tag, in all caches of the application at once. */
@@ -39,25 +47,27 @@ export class TagEvictions {
   async evict(tags: readonly string[], method?: string): Promise<boolean> {
     if (tags.length === 0) return true;
     const { memory, shared } = this.parts;
-    return this.run(async () => {
+    const evict = async () => {
       try {
         await shared.evict(tags);
       } finally {
         await memory.evict(tags);
       }
-    }, method);
+    };
+    return this.run(evict, this.made(tags, method));
   }
 
   /** As {@link evict}, in all scopes; by the tags themselves. */
   evictEverywhere(tags: readonly string[]): Promise<boolean> {
-    const { memory, shared } = this.parts;
-    return this.run(async () => {
+    const { memory, shared, journal } = this.parts;
+    const evict = async () => {
       try {
         await shared.evictEverywhere(tags);
       } finally {
         await memory.evictEverywhere(tags);
       }
-    });
+    };
+    return this.run(evict, { hold: () => journal.noteAll() });
   }
 
   /**
@@ -81,29 +91,35 @@ export class TagEvictions {
     return {
       finish: (tags) => this.conclude(guard, tags, method),
       abandon: async () => {
-        await this.run(() => guard.lift(), method);
+        await this.run(() => guard.lift(), this.made([], method));
       },
     };
   }
 
   private async conclude(guard: Guard, tags: readonly string[], method?: string): Promise<boolean> {
-    return this.run(async () => {
+    const evict = async () => {
       try {
         await guard.lift();
       } finally {
         guard.lapse();
         await this.parts.memory.evict(tags);
       }
-    }, method);
+    };
+    return this.run(evict, this.made(tags, method));
   }
 
-  private async run(evict: () => Promise<unknown>, method?: string): Promise<boolean> {
+  private made(tags: readonly string[], method: string | undefined): Made {
+    return { method, hold: () => this.parts.journal.noteTags(tags) };
+  }
+
+  private async run(evict: () => Promise<unknown>, { method, hold }: Made): Promise<boolean> {
     const { recorder, onEvictFailure } = this.parts;
     try {
       await evict();
       recorder.evicted(0);
       return true;
     } catch (error) {
+      hold();
       recorder.failed(error, { operation: 'evict', method });
       if (onEvictFailure === 'throw') throw unacknowledged(method ?? 'evictTags', error);
       return false;

@@ -61,7 +61,8 @@ export class TieredStore implements CacheStore {
   look(ask: Ask): Promise<Look> {
     const { shared, near } = this.parts;
     const { count } = near;
-    return shared.look(ask).then((look) => this.filled(ask, look, count));
+    const fill = (look: Look) => this.filled(ask, look, count);
+    return shared.look(ask, fill).then(fill);
   }
 
   async lookMany(asks: readonly Ask[]): Promise<(Look | CacheError)[]> {

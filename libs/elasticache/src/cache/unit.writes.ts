@@ -1,7 +1,8 @@
 import { CacheTransaction, type Touched } from '../coherence/cache.transaction.js';
+import type { Evicted } from '../coherence/journal.js';
 import { Glob } from '../key/glob.js';
 import type { Lease } from '../store/cache.store.js';
-import type { Evicted, EvictionUnderWay } from './cache.evictions.js';
+import type { EvictionUnderWay } from './cache.evictions.js';
 import type { KeepOptions } from './entry.maker.js';
 import type { FencedPut } from './fenced.put.js';
 import type { Loaded } from './flight.js';

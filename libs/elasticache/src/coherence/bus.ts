@@ -105,7 +105,7 @@ export class Bus {
       const { exchange, key } = this.parts;
       const reason = (error as Error).cause ?? error;
       if (!(reason as Error).message.startsWith('OOM')) throw error;
-      await exchange.insist((client) => client.unlink([key]));
+      await exchange.insist(key, (client) => client.unlink([key]));
     }
   }
 
@@ -113,7 +113,7 @@ export class Bus {
     const { exchange, key } = this.parts;
     const fields = encoded(this.origin, invalidations);
     const limit = ['MAXLEN', '~', MOST_MESSAGES];
-    return exchange.insist(async (client) => {
+    return exchange.insist(key, async (client) => {
       const [id] = await Promise.all([
         client.callBuffer('xadd', key, ...limit, '*', ...fields),
         client.callBuffer('pexpire', key, LIFE_MS),

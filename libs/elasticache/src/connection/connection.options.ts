@@ -23,9 +23,8 @@ export type ConnectionOptions =
       readonly db?: number;
     };
 
-/** Back-off between attempts to reconnect: from 50 ms, doubled up to 2 s, the last half of it random. */
-const RECONNECT_FIRST_MS = 50;
-const RECONNECT_MOST_MS = 2_000;
+/** Between two attempts to connect, the last half of it random. It does not grow: a Redis that is back is to be used at once. */
+const RECONNECT_MS = 100;
 
 /** How long one attempt to connect may take, TLS and AUTH included. AWS advises 2 to 5 s. */
 const CONNECT_TIMEOUT_MS = 5_000;
@@ -59,15 +58,11 @@ function failingFast(random: () => number) {
     enableOfflineQueue: false,
     autoResendUnfulfilledCommands: false,
     maxRetriesPerRequest: 0,
-    retryStrategy: (attempt: number) => reconnectDelay(attempt, random),
+    maxLoadingRetryTime: RECONNECT_MS,
+    retryStrategy: () => RECONNECT_MS * (0.5 + random() / 2),
   };
 }
 
 function hostOptions({ tls, ...options }: Exclude<ConnectionOptions, { url: string }>) {
   return { port: 6379, ...options, ...(tls ? { tls: tls === true ? {} : tls } : {}) };
-}
-
-function reconnectDelay(attempt: number, random: () => number): number {
-  const delay = Math.min(RECONNECT_FIRST_MS * 2 ** (attempt - 1), RECONNECT_MOST_MS);
-  return delay * (0.5 + random() / 2);
 }

@@ -20,3 +20,46 @@ export function plainError(error: unknown): Error {
   if (types.isNativeError(error)) plain.name = error.name;
   return plain;
 }
+
+/** What to do about what Redis or the network says, by how it begins. */
+const ADVICE: readonly (readonly [RegExp, string])[] = [
+  [
+    /^READONLY/,
+    'this is a replica: connect to the primary endpoint, or wait for the failover to end',
+  ],
+  [/^LOADING/, 'the server reads its data from disk: wait until it is through'],
+  [
+    /^MASTERDOWN/,
+    'a replica without its primary: connect to the primary endpoint, or wait for the failover to end',
+  ],
+  [
+    /^OOM/,
+    'no memory left: set maxmemory-policy to allkeys-lru, shorten ttl, or take a larger node',
+  ],
+  [/^CLUSTERDOWN/, 'slots without a primary: wait for the failover to end, or repair the cluster'],
+  [
+    /^(MOVED|ASK) /,
+    'the keys are in a cluster: hand in an ioredis Cluster as the connection, not a single node',
+  ],
+  [/^CROSSSLOT/, 'the keys are in a cluster: hand in an ioredis Cluster as the connection'],
+  [/^WRONGTYPE/, 'something else stands under the key: give the cache a namespace of its own'],
+  [
+    /^NOPERM/,
+    "the user's ACL forbids it: allow the commands and keys of docs/reference/permissions.md",
+  ],
+  [/^(WRONGPASS|NOAUTH)/, 'check user, password or token of the connection'],
+  [/^BUSY /, 'a script of somebody else runs too long: SCRIPT KILL ends it'],
+  [
+    /certificate (has expired|is not yet valid)/i,
+    "renew the server's certificate, and check both clocks",
+  ],
+  [/self.signed|unable to (get|verify)/i, 'give the CA in connection.tls.ca'],
+  [/ENOTFOUND|EAI_AGAIN/, 'check the host name and DNS'],
+  [/ECONNREFUSED/, 'check host and port, and that the server runs'],
+];
+
+/** The reason, with what to do about it where that is known. */
+export function withAdvice(reason: string): string {
+  const advice = ADVICE.find(([pattern]) => pattern.test(reason));
+  return advice === undefined ? reason : `${reason.replace(/\.$/, '')}; ${advice[1]}`;
+}

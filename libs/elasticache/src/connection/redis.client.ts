@@ -1,3 +1,6 @@
+/** `refresh` is a cluster's: it has asked anew which node has which slots. */
+export type ClientEvent = 'ready' | 'close' | 'end' | 'error' | 'refresh';
+
 type Argument = string | Buffer | number;
 
 /**
@@ -9,6 +12,9 @@ export interface RedisClient {
   readonly isCluster?: boolean;
   readonly options?: {
     readonly keyPrefix?: string | undefined;
+    /** Of a single node. */
+    readonly host?: string | undefined;
+    readonly port?: number | undefined;
     /** Of a cluster. */
     readonly scaleReads?: unknown;
     readonly redisOptions?: { readonly keyPrefix?: string | undefined } | undefined;
@@ -18,14 +24,26 @@ export interface RedisClient {
   duplicate(...overrides: unknown[]): RedisClient;
   disconnect(): void;
   quit(): Promise<unknown>;
-  on(event: 'ready' | 'close' | 'end' | 'error', listener: (error?: Error) => void): unknown;
-  off(event: 'ready' | 'close' | 'end' | 'error', listener: (error?: Error) => void): unknown;
+  on(event: ClientEvent, listener: (error?: Error) => void): unknown;
+  off(event: ClientEvent, listener: (error?: Error) => void): unknown;
   getBuffer(key: string): Promise<Buffer | null>;
   mgetBuffer(keys: string[]): Promise<(Buffer | null)[]>;
   unlink(keys: string[]): Promise<number>;
   callBuffer(command: string, ...args: (Argument | Argument[])[]): Promise<unknown>;
   /** Of a cluster. */
   nodes?(role: 'master'): RedisClient[];
+  /** Of a cluster: the places of each slot's nodes, its primary's first. */
+  readonly slots?: readonly (readonly string[] | undefined)[];
+}
+
+/** The primaries by their places; that of the only one is `''`. */
+export function primariesByPlace(client: RedisClient): ReadonlyMap<string, RedisClient> {
+  if (!client.isCluster) return new Map([['', client]]);
+  const places = primariesOf(client).map((node) => {
+    const { host, port } = node.options ?? {};
+    return [`${host}:${port}`, node] as const;
+  });
+  return new Map(places);
 }
 
 /** The node of a single-node client, or every primary of a cluster. */

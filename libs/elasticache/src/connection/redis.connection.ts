@@ -2,15 +2,20 @@ import { CacheConfigurationError } from '../errors/cache.errors.js';
 import type { Random } from '../time/jitter.js';
 import { clientOptions, type ConnectionOptions, twinOptions } from './connection.options.js';
 import { plainReason } from './plain.reason.js';
-import type { RedisClient } from './redis.client.js';
+import type { ClientEvent, RedisClient } from './redis.client.js';
 
-/** What the connection says of itself, once a change: it works, or it does not and why. */
-export type ConnectionState = { readonly up: true } | { readonly up: false; readonly why: string };
-
-interface ConnectionSettings {
-  readonly random: Random;
-  readonly onState: (state: ConnectionState) => void;
+/** What happens to the connection: a client makes many, one after the other. */
+export interface ConnectionChanges {
+  readonly made: () => void;
+  readonly lost: () => void;
+  /** What a client of ours says is wrong; it says so time and again. */
+  readonly failed: (why: string) => void;
+  /** Of a cluster: other nodes may have the slots. */
+  readonly moved: () => void;
 }
+
+/** A URL, settings, or a client that somebody else closes. */
+export type ConnectionTarget = string | ConnectionOptions | RedisClient;
 
 /** How long closing waits for the answers still due, before it cuts the connection. */
 const DRAIN_MS = 2_000;
@@ -19,24 +24,26 @@ const DRAIN_MS = 2_000;
 export class RedisConnection {
   private connecting: Promise<void> | undefined;
   private closed = false;
+  private unwatch = () => {};
 
   private constructor(
     private readonly client: RedisClient,
-    private readonly owned: boolean,
+    /** Whether the client is ours, and we close it. */
+    readonly owned: boolean,
   ) {}
 
   /** Makes the client, which connects at {@link start} or with its first command. */
   static async open(
-    target: string | ConnectionOptions | RedisClient,
-    settings: ConnectionSettings,
+    target: ConnectionTarget,
+    { random }: { readonly random: Random },
   ): Promise<RedisConnection> {
     if (isClient(target)) {
       assertUsable(target);
       return new RedisConnection(target, false);
     }
     const options = typeof target === 'string' ? { url: target } : target;
-    const client = await createClient(options, settings.random);
-    reportStates(client, settings.onState);
+    const client = await createClient(options, random);
+    client.on('error', () => undefined); // whoever watches is told
     return new RedisConnection(client, true);
   }
 
@@ -51,10 +58,39 @@ export class RedisConnection {
     return this.client.isCluster === true;
   }
 
+  /** Whether a command would be sent now. */
+  get isReady(): boolean {
+    return this.client.status === 'ready' && !this.closed;
+  }
+
+  /** Of a cluster: where the primary of a slot is; `''` where nobody knows yet. */
+  placeOf(slot: number): string {
+    return this.client.slots?.[slot]?.[0] ?? '';
+  }
+
+  /** Whether a primary of a cluster, at that place, has any slots. */
+  isOwner(place: string): boolean {
+    return this.client.slots?.some((nodes) => nodes?.[0] === place) ?? false;
+  }
+
+  /** Tells of every connection that is made, and lost. */
+  watch(changes: ConnectionChanges): void {
+    const { client } = this;
+    const events: [ClientEvent, (error?: Error) => void][] = [
+      ['ready', changes.made],
+      ['close', changes.lost],
+      ['refresh', changes.moved],
+    ];
+    if (this.owned) events.push(['error', (error) => changes.failed(plainReason(error))]);
+    for (const [event, listener] of events) client.on(event, listener);
+    this.unwatch = () => {
+      for (const [event, listener] of events) client.off(event, listener);
+    };
+  }
+
   /** Hands the client to `send` once it can take commands. Rejects at once between two attempts to connect. */
   exchange<T>(send: (client: RedisClient) => Promise<T>): Promise<T> {
-    const { client, closed } = this;
-    return client.status === 'ready' && !closed ? send(client) : this.afterReady(send);
+    return this.isReady ? send(this.client) : this.afterReady(send);
   }
 
   /** One more of the same, for what waits on the server. It is ours, whoever made the first. */
@@ -76,6 +112,7 @@ export class RedisConnection {
 
   /** Closes the client if it is ours. QUIT is answered after every command sent before it, so no write is lost. */
   async close(): Promise<void> {
+    this.unwatch();
     if (this.closed || !this.owned) return;
     this.closed = true;
     if (this.client.status === 'ready') await within(DRAIN_MS, this.client.quit());
@@ -97,7 +134,7 @@ export class RedisConnection {
   }
 }
 
-function isClient(target: string | ConnectionOptions | RedisClient): target is RedisClient {
+function isClient(target: ConnectionTarget): target is RedisClient {
   return typeof target === 'object' && 'getBuffer' in target;
 }
 
@@ -132,16 +169,6 @@ async function importDriver() {
     const message = 'a connection needs the package ioredis; run: npm i ioredis';
     throw new CacheConfigurationError([{ path: 'connection', message }]);
   }
-}
-
-function reportStates(client: RedisClient, onState: (state: ConnectionState) => void): void {
-  let up: boolean | undefined;
-  client.on('ready', () => {
-    if (up !== true) onState({ up: (up = true) });
-  });
-  client.on('error', (error) => {
-    if (up !== false) onState({ up: (up = false), why: plainReason(error) });
-  });
 }
 
 /** Resolves when the attempt to connect succeeds, rejects when it fails or none is being made. */

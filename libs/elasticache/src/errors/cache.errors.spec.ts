@@ -18,7 +18,7 @@ describe('The errors', () => {
       'CACHE_CONFIGURATION',
     ],
     [new UnknownCacheError('a', ['b']), 'CACHE_UNKNOWN'],
-    [new CacheTimeoutError('CACHE_TIMEOUT', { where, ms: 250 }), 'CACHE_TIMEOUT'],
+    [new CacheTimeoutError('CACHE_TIMEOUT', { where, ms: 250, bound: 250 }), 'CACHE_TIMEOUT'],
     [
       new CacheUnavailableError('CACHE_UNAVAILABLE', { where, problem: 'gone' }),
       'CACHE_UNAVAILABLE',

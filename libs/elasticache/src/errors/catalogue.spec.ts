@@ -14,7 +14,7 @@ const samples: { [C in CacheErrorCode]: CatalogueParams<C> } = {
   CACHE_RESULT_LENGTH: { where, expected: 3, actual: '2' },
   CACHE_SERIALIZATION: { where, path: '$.run', problem: 'is a function' },
   CACHE_UNDECODABLE: { where, problem: 'the header is damaged' },
-  CACHE_TIMEOUT: { where, ms: 250 },
+  CACHE_TIMEOUT: { where, ms: 250, bound: 250 },
   CACHE_UNAVAILABLE: { where, problem: 'connect ECONNREFUSED' },
   CACHE_NOT_EVICTED: { where, problem: 'connect ECONNREFUSED' },
   CACHE_NOT_GUARDED: { where, problem: 'connect ECONNREFUSED' },

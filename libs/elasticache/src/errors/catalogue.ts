@@ -27,8 +27,10 @@ export const catalogue = {
     `${p.where}: the value at ${p.path} ${p.problem}, so it cannot be stored. Return plain data, or leave it out with \`unless\`.`,
   CACHE_UNDECODABLE: (p: { where: string; problem: string }) =>
     `${p.where}: the stored bytes could not be read (${p.problem}). The entry is dropped and loaded anew.`,
-  CACHE_TIMEOUT: (p: { where: string; ms: number }) =>
-    `${p.where}: no answer within ${p.ms} ms (timeouts.store). Check the server's load and the network, or raise the time-out.`,
+  CACHE_TIMEOUT: (p: { where: string; ms: number; bound: number }) =>
+    `${p.where}: no answer within ${p.ms} ms ` +
+    `(${p.ms === p.bound ? 'timeouts.store' : `what a read waits where timeouts.store is ${p.bound} ms`}). ` +
+    `Check the server's load and the network, or raise timeouts.store.`,
   CACHE_UNAVAILABLE: (p: { where: string; problem: string }) =>
     `${p.where}: the shared tier is not available (${p.problem}). The call goes on without the cache; check the connection.`,
   CACHE_NOT_EVICTED: (p: { where: string; problem: string }) =>

@@ -14,12 +14,14 @@ export type MissReason =
   | 'undecodable'
   /** The load before did not store its value: an eviction or a write came first. */
   | 'lost its lease'
+  /** An invalidation of it has failed here and waits to be made up for: what is stored may be out of date. */
+  | 'eviction pending'
   /** A transaction of the caller has changed it. */
   | 'changed in this transaction'
   /** The condition of the operation was false: nothing was looked up. */
   | 'condition';
 
-/** What every event names. Values are never published. */
+/** What every event of a cache names. Values are never published. */
 export interface CacheEvent {
   readonly namespace: string;
   readonly cache: string;
@@ -42,6 +44,16 @@ export interface CacheEvents {
   /** Entries removed by an invalidation; `key` where it was of one key. */
   evict: CacheEvent & { readonly key?: string; readonly removed: number };
   error: CacheEvent & { readonly operation: string; readonly code: string; readonly key?: string };
+  /** The circuit breaker of a server has changed; `why` where it is not closed. */
+  breaker: {
+    readonly namespace: string;
+    readonly state: 'closed' | 'open' | 'half-open';
+    readonly why?: string;
+    /** Which, of a cluster. */
+    readonly server?: string;
+  };
+  /** Invalidations that had failed were made up for. */
+  replay: { readonly namespace: string; readonly invalidations: number };
 }
 
 /**
@@ -57,6 +69,8 @@ export const cacheChannels: Readonly<Record<keyof CacheEvents, Channel>> = {
   put: channel('nestjs-elasticache:put'),
   evict: channel('nestjs-elasticache:evict'),
   error: channel('nestjs-elasticache:error'),
+  breaker: channel('nestjs-elasticache:breaker'),
+  replay: channel('nestjs-elasticache:replay'),
 };
 
 /** Publishes on a channel whose `hasSubscribers` the caller has looked at. */

@@ -116,4 +116,27 @@ describe('A deadline', () => {
     await pass(1_001);
     expect(state.outcome).toBe(expiry);
   });
+
+  it('may be ended for all who wait, one of whom may be the first to be told', async () => {
+    const { deadline, pass, wait } = open(50);
+    const first = deadline.bound(
+      never,
+      () => {
+        deadline.expireAll();
+        return expiry;
+      },
+      failed,
+    );
+    const outcome = first.catch((error: unknown) => error);
+    await pass(10);
+    const others = [wait(never), wait(never)];
+    await pass(40);
+    expect(await outcome).toBe(expiry);
+    expect(others.map((state) => state.outcome)).toEqual([expiry, expiry]);
+    const later = wait(never);
+    await pass(49);
+    expect(later.outcome).toBeUndefined();
+    await pass(1);
+    expect(later.outcome).toBe(expiry);
+  });
 });

@@ -47,6 +47,12 @@ export class Deadline {
     });
   }
 
+  /** Ends every wait now. */
+  expireAll(): void {
+    const { ring } = this;
+    while (ring.next !== ring) expireNow(ring.next);
+  }
+
   private enter(expire: () => void): Waiter {
     const { ring } = this;
     const waiter = { at: this.clock.now() + this.ms, expire, previous: ring.previous, next: ring };
@@ -73,10 +79,7 @@ export class Deadline {
 
   private sweep(due: number): void {
     const { ring } = this;
-    while (ring.next !== ring && this.isOver(ring.next, due)) {
-      ring.next.expire();
-      leave(ring.next);
-    }
+    while (ring.next !== ring && this.isOver(ring.next, due)) expireNow(ring.next);
     this.timer = undefined;
     if (ring.next !== ring) this.arm(Math.max(1, ring.next.at - this.clock.now()));
   }
@@ -86,6 +89,12 @@ function emptyRing(): Waiter {
   const ring = { at: Infinity, expire: () => undefined } as unknown as Waiter;
   ring.previous = ring.next = ring;
   return ring;
+}
+
+/** Leaves first: whoever is told may end all other waits. */
+function expireNow(waiter: Waiter): void {
+  leave(waiter);
+  waiter.expire();
 }
 
 /** Leaving twice changes nothing. */

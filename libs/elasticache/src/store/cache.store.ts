@@ -123,7 +123,8 @@ export interface CacheStore {
    * before that may take part in that call. One note, not one a key: a crowd asks for one.
    */
   readonly unsent?: { note: { readonly text: string } | undefined };
-  look(ask: Ask): Promise<Look>;
+  /** `late` is told what came after the caller was told that it comes too late. */
+  look(ask: Ask, late?: (look: Look) => void): Promise<Look>;
   /** In the order asked, in one round trip; the error for what could not be looked up among them. Does not reject. */
   lookMany(asks: readonly Ask[]): Promise<(Look | CacheError)[]>;
   /** After a look. */

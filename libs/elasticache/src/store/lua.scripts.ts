@@ -21,6 +21,8 @@ import { createHash } from 'node:crypto';
  */
 export interface Script {
   readonly name: string;
+  /** Whether its caller waits as for a read, or as for anything, or for nothing: see the methods of `RedisExchange`. */
+  readonly sent: 'read' | 'run' | 'mend';
   readonly lua: string;
   readonly sha: string;
   readonly keys: number;
@@ -28,7 +30,11 @@ export interface Script {
 }
 
 /** `KEY[n]` and `ARG[n]` in a body are the item's: of the lists of all items, whose tables would have to be cut up. */
-function script(name: string, shape: { keys: number; arguments: number }, body: string): Script {
+function script(
+  name: string,
+  { sent = 'run', ...shape }: { keys: number; arguments: number; sent?: Script['sent'] },
+  body: string,
+): Script {
   const each = body
     .trimEnd()
     .replaceAll(/\bKEY\[(\d)\]/g, 'KEYS[k + $1]')
@@ -43,7 +49,7 @@ for i = 0, #KEYS / ${shape.keys} - 1 do
 end
 return replies`;
   const sha = createHash('sha1').update(lua).digest('hex');
-  return { name, lua, sha, ...shape };
+  return { name, sent, lua, sha, ...shape };
 }
 
 /** What of an entry's bytes tells it from another: its times and the version of its cache. */
@@ -99,7 +105,7 @@ end
 /** Claims the lease, unless something else stands under the key than was seen, or somebody has it. Answers 0 (won), 1 (changed) or the holder. */
 export const CLAIM = script(
   'claim',
-  { keys: 2, arguments: 4 },
+  { keys: 2, arguments: 4, sent: 'read' },
   `
   local seen, token, life, replaced = ARG[1], ARG[2], ARG[3], ARG[4]
   local entry = glimpse(KEY[1])
@@ -117,7 +123,7 @@ export const CLAIM = script(
 /** Stores under a lease, and gives it up. Answers 1, or 0 where it is no longer ours. */
 export const STORE = script(
   'store',
-  { keys: 2, arguments: 3 },
+  { keys: 2, arguments: 3, sent: 'read' },
   `
   if not holds(get(KEY[2]), ARG[1]) then return 0 end
   local set = redis.pcall('set', KEY[1], ARG[2], 'PX', ARG[3])
@@ -130,7 +136,7 @@ export const STORE = script(
 /** Gives a lease up; a mark says that the next load is not worth waiting for. */
 export const RELEASE = script(
   'release',
-  { keys: 1, arguments: 2 },
+  { keys: 1, arguments: 2, sent: 'mend' },
   `
   if not holds(get(KEY[1]), ARG[1]) then return 0 end
   redis.call('del', KEY[1])
@@ -278,7 +284,7 @@ export const LIFT = script(
 /** The version that stands under the key, made where there is none. */
 export const ENSURE = script(
   'ensure',
-  { keys: 1, arguments: 2 },
+  { keys: 1, arguments: 2, sent: 'read' },
   `
   local held = get(KEY[1])
   if held and (#held == 16 or string.sub(held, 1, 1) == '!') then return held end

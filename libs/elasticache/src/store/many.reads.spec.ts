@@ -26,9 +26,9 @@ describe('A call that asks for many keys', () => {
   const reader = (run = (send: Send) => send(client), isCluster = false) => {
     sent = [];
     const watched = { mgetBuffer: (keys: string[]) => (sent.push(keys), client.mgetBuffer(keys)) };
-    const watch = (send: Send) =>
+    const read = (_: unknown, send: Send) =>
       run((redis) => send(isCluster ? redis : (watched as RedisClient)));
-    const exchange = { isCluster, run: watch as typeof run };
+    const exchange = { isCluster, read };
     return new ManyReads({ exchange, clock: systemClock, reads: new ReadBatch({ exchange }) });
   };
   const sizes = () => sent.map(({ length }) => length);

@@ -18,8 +18,8 @@ describe('Reads of one turn of the event loop', () => {
   });
 
   type Send = (client: RedisClient) => Promise<any>;
-  const reads = (run = (send: Send) => send(client), isCluster = false) =>
-    new ReadBatch({ exchange: { isCluster, run } });
+  const reads = (read = (send: Send) => send(client), isCluster = false) =>
+    new ReadBatch({ exchange: { isCluster, read: (_, send: Send) => read(send) } });
   const calls = async (command: string) => {
     const stats = String(await server.command('INFO', 'commandstats'));
     return Number(new RegExp(`cmdstat_${command}:calls=(\\d+)`).exec(stats)?.[1] ?? 0);
@@ -102,8 +102,8 @@ describe('Reads of one turn of the event loop', () => {
 
   it('are a command each, sent at once, where they are not gathered', async () => {
     let sent = 0;
-    const run = (send: Send) => (sent++, send(client));
-    const exchange = { isCluster: false, run };
+    const read = (_: unknown, send: Send) => (sent++, send(client));
+    const exchange = { isCluster: false, read };
     const batch = new ReadBatch({ exchange, gathers: false });
     const reading = Promise.all([batch.get('a', ['v'], shown), batch.get('b', ['v'], shown)]);
     expect(sent).toBe(2);
@@ -115,9 +115,9 @@ describe('Reads of one turn of the event loop', () => {
 
   it('are told of just before they are sent', async () => {
     const told: string[] = [];
-    const run = (send: Send) => (told.push('sent'), send(client));
+    const read = (_: unknown, send: Send) => (told.push('sent'), send(client));
     const batch = new ReadBatch({
-      exchange: { isCluster: false, run },
+      exchange: { isCluster: false, read },
       onSend: () => told.push('told'),
     });
     const [first, second] = [batch.get('a', [], shown), batch.get('b', [], shown)];

@@ -8,7 +8,11 @@ type Make<T> = (bytes: Bytes, versions: readonly Bytes[]) => T | Promise<T>;
 
 export interface Exchange {
   readonly isCluster: boolean;
-  run<T>(send: (client: RedisClient) => Promise<T>): Promise<T>;
+  read<T>(
+    key: string,
+    send: (client: RedisClient) => Promise<T>,
+    late?: (value: T) => void,
+  ): Promise<T>;
 }
 
 interface ReadBatchParts {
@@ -22,13 +26,17 @@ interface ReadBatchParts {
 interface Pending {
   readonly key: string | undefined;
   readonly versions: readonly string[];
-  readonly arrived: (bytes: Bytes, versions: readonly Bytes[]) => void;
+  readonly arrived: Arrived;
   readonly failed: (error: unknown) => void;
+  readonly late: Arrived | undefined;
 }
 
-/** A key's place: the MGET it is part of, and its index there. */
+type Arrived = (bytes: Bytes, versions: readonly Bytes[]) => void;
+
+/** A key's place: the MGET it is part of, its answer in time or whenever it comes, and its index there. */
 interface Place {
   readonly sending: Promise<Bytes[]>;
+  readonly whenever: Promise<Bytes[]>;
   readonly index: number;
 }
 
@@ -47,17 +55,25 @@ export class ReadBatch {
 
   constructor(private readonly parts: ReadBatchParts) {}
 
-  /** What is made of what stands under a key and under its version keys; an array of keys given again is looked at once a turn. */
-  get<T>(key: string | undefined, versions: readonly string[], make: Make<T>): Promise<T> {
+  /**
+   * What is made of what stands under a key and under its version keys; an array of keys given again
+   * is looked at once a turn. `late` is told of it where it came too late.
+   */
+  get<T>(
+    key: string | undefined,
+    versions: readonly string[],
+    make: Make<T>,
+    late?: (made: T) => void,
+  ): Promise<T> {
     return new Promise((resolve, reject) => {
-      const arrived: Pending['arrived'] = (bytes, found) => {
+      const arrived: Arrived = (bytes, found) => {
         try {
           resolve(make(bytes, found));
         } catch (error) {
           reject(error as Error);
         }
       };
-      this.add({ key, versions, arrived, failed: reject });
+      this.add({ key, versions, arrived, failed: reject, late: late && afterAll(make, late) });
     });
   }
 
@@ -93,19 +109,19 @@ export class ReadBatch {
     for (const list of lists) {
       for (const key of list) if (!indices.has(key)) indices.set(key, indices.size);
     }
-    fetch(this.parts.exchange, [...indices.keys()]).then(
-      (found) => {
-        const at = (key: string) => found[indices.get(key)!]!;
-        const known = new Map<readonly string[], readonly Bytes[]>();
-        for (const list of lists) known.set(list, list.map(at));
-        for (const { key, versions, arrived } of reads) {
-          arrived(key === undefined ? null : at(key), known.get(versions)!);
-        }
-      },
-      (error: unknown) => {
-        for (const { failed } of reads) failed(error);
-      },
-    );
+    const handTo = (which: 'arrived' | 'late') => (found: Bytes[]) => {
+      const at = (key: string) => found[indices.get(key)!]!;
+      const known = new Map<readonly string[], readonly Bytes[]>();
+      for (const list of lists) known.set(list, list.map(at));
+      for (const read of reads) {
+        const { key, versions } = read;
+        read[which]?.(key === undefined ? null : at(key), known.get(versions)!);
+      }
+    };
+    const fetching = fetch(this.parts.exchange, [...indices.keys()], handTo('late'));
+    fetching.then(handTo('arrived'), (error: unknown) => {
+      for (const { failed } of reads) failed(error);
+    });
   }
 
   /** A read waits for the commands that its own keys are in, and fails with them alone. */
@@ -114,32 +130,63 @@ export class ReadBatch {
     const groups = bySlot([...new Set(keys)], (key) => key);
     const places = new Map<string, Place>();
     for (const part of groups.flatMap((group) => chunks(group, MOST_READS))) {
-      const sending = fetch(this.parts.exchange, part);
-      sending.catch(() => undefined); // told to each read that waits for it
-      for (const [index, key] of part.entries()) places.set(key, { sending, index });
+      const both = this.fetchWhenever(part);
+      for (const [index, key] of part.entries()) places.set(key, { ...both, index });
     }
-    const at = async (key: string) => {
-      const { sending, index } = places.get(key)!;
-      return (await sending)[index]!;
+    const at = async (key: string, which: 'sending' | 'whenever') => {
+      const place = places.get(key)!;
+      return (await place[which])[place.index]!;
     };
-    for (const { key, versions, arrived, failed } of reads) {
-      const own = key === undefined ? Promise.resolve(null) : at(key);
-      const parts = [own, ...versions.map(at)];
-      Promise.all(parts).then(([bytes, ...rest]) => arrived(bytes!, rest), failed);
+    for (const { key, versions, arrived, failed, late } of reads) {
+      const parts = (which: 'sending' | 'whenever') =>
+        Promise.all([
+          key === undefined ? null : at(key, which),
+          ...versions.map((version) => at(version, which)),
+        ]);
+      parts('sending').then(
+        ([bytes, ...rest]) => arrived(bytes!, rest),
+        (error: unknown) => {
+          failed(error);
+          if (late !== undefined)
+            void parts('whenever').then(([bytes, ...rest]) => late(bytes!, rest));
+        },
+      );
     }
   }
+
+  private fetchWhenever(keys: string[]): Omit<Place, 'index'> {
+    let sending!: Promise<Bytes[]>;
+    const whenever = new Promise<Bytes[]>((resolve) => {
+      sending = fetch(this.parts.exchange, keys, resolve);
+      sending.then(resolve, () => undefined); // told to each read that waits for it
+    });
+    return { sending, whenever };
+  }
+}
+
+/** Makes what nobody waits for any more. */
+function afterAll<T>(make: Make<T>, late: (made: T) => void): Arrived {
+  return (bytes, versions) => {
+    const making = async () => late(await make(bytes, versions));
+    making().catch(() => undefined); // who asked was told of a failure before
+  };
 }
 
 /**
  * One command for these keys: MGET for one, too, to which what another program has put there in
  * another type is not there. Its answer may be of another question, where bytes were lost on their way.
  */
-export function fetch(exchange: Exchange, keys: string[]): Promise<Bytes[]> {
-  return exchange.run(async (client) => {
+export function fetch(
+  exchange: Exchange,
+  keys: string[],
+  late?: (found: Bytes[]) => void,
+): Promise<Bytes[]> {
+  const send = async (client: RedisClient) => {
     const found = await client.mgetBuffer(keys);
     if (found?.length === keys.length && found.every(isBytes)) return found;
     throw new Error('the answer does not fit the question');
-  });
+  };
+  return exchange.read(keys[0]!, send, late);
 }
 
 function isBytes(found: unknown): found is Bytes {

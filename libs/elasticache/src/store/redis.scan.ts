@@ -4,7 +4,7 @@ import { type KeyLayout, keyOfLease, leaseOf } from '../key/key.layout.js';
 import { EVICT } from './lua.scripts.js';
 import type { RedisExchange } from './redis.exchange.js';
 import { sum } from './redis.writes.js';
-import { runAll } from './script.runner.js';
+import { insistOn } from './script.runner.js';
 
 interface Scanned {
   readonly exchange: RedisExchange;
@@ -20,8 +20,8 @@ const SCAN_COUNT = 500;
  */
 export async function evictMatching(scanned: Scanned, glob: Glob): Promise<number> {
   const { exchange, layout } = scanned;
-  await exchange.insist((client) => client.unlink([layout.writes]));
-  const primaries = await exchange.run(async (client) => primariesOf(client));
+  await exchange.insist(layout.writes, (client) => client.unlink([layout.writes]));
+  const primaries = await exchange.run(undefined, async (client) => primariesOf(client));
   const [pattern, leases] = [layout.pattern(glob), leaseOf(layout.pattern(glob))];
   let removed = 0;
   for (const node of primaries) {
@@ -48,11 +48,10 @@ async function sweep(
   let removed = 0;
   let cursor = '0';
   do {
-    const [next, found] = await exchange.insist(() => scan(node, cursor, pattern));
+    const [next, found] = await exchange.insist(undefined, () => scan(node, cursor, pattern));
     const owned = found.map(keyOf).filter((key) => layout.owns(key, glob));
     const items = owned.map((key) => ({ keys: [key, leaseOf(key)], arguments: [] }));
-    if (items.length > 0)
-      removed += sum(await exchange.insist((client) => runAll(client, EVICT, items)));
+    if (items.length > 0) removed += sum(await insistOn(exchange, EVICT, items));
     cursor = next;
   } while (cursor !== '0');
   return removed;

@@ -72,12 +72,12 @@ export class RedisStore implements CacheStore {
     this.writes = new RedisWrites({ ...parts, reads, scripts, versions, stamps: this.stamps });
   }
 
-  look(ask: Ask): Promise<Look> {
+  look(ask: Ask, late?: (look: Look) => void): Promise<Look> {
     const { layout, idleMs } = this.parts;
     const key = layout.entry(ask.text);
     const versions = this.stamps.keysOf(ask);
     const judge = (bytes: Bytes, found: readonly Bytes[]) => this.judge(ask, bytes, found);
-    if (idleMs === undefined) return this.reads.get(key, versions, judge);
+    if (idleMs === undefined) return this.reads.get(key, versions, judge, late);
     const read = this.fetchAndTouch(key, versions, Math.ceil(idleMs));
     return read.then(([bytes, found]) => judge(bytes, found));
   }
@@ -210,7 +210,7 @@ export class RedisStore implements CacheStore {
 
   private async fetchAndTouch(key: string, versions: readonly string[], life: number) {
     const [bytes, found] = await Promise.all([
-      this.parts.exchange.run((client) => client.callBuffer('getex', key, 'px', life)),
+      this.parts.exchange.read(key, (client) => client.callBuffer('getex', key, 'px', life)),
       this.reads.versions(versions),
     ]);
     return [bytes as Bytes, found] as const;
@@ -287,7 +287,7 @@ export class RedisStore implements CacheStore {
   private async undecodable(look: RedisLook, error: unknown): Promise<RedisLook> {
     if (!(error instanceof CacheSerializationError)) throw error;
     const [key] = this.keysOf(look.ask.text);
-    const removal = this.parts.exchange.run((client) => client.unlink([key]));
+    const removal = this.parts.exchange.run(key, (client) => client.unlink([key]));
     await removal.then(
       () => (look.bytes = null),
       () => undefined,

@@ -6,7 +6,7 @@ import type { ReadBatch } from './read.batch.js';
 import { keysOf, type RedisStoreParts, sealed } from './redis.parts.js';
 import type { RedisStamps } from './redis.stamps.js';
 import { type RedisVersions, tokenOf } from './redis.versions.js';
-import { runAll, type ScriptItem, type ScriptRunner } from './script.runner.js';
+import { insistOn, runAll, type ScriptItem, type ScriptRunner } from './script.runner.js';
 import { newToken } from './token.js';
 
 export interface RedisWritesParts extends RedisStoreParts {
@@ -99,11 +99,15 @@ export class RedisWrites {
   }
 
   /** Removes the write epoch, then writes: whoever's key is known only from the result sees that it was. */
-  write(script: Script, items: readonly ScriptItem[]): Promise<unknown[]> {
-    const epoch = [this.parts.layout.writes];
-    return this.parts.exchange.insist(async (client) => {
-      const moved = client.unlink(epoch);
-      if (client.isCluster) await moved;
+  async write(script: Script, items: readonly ScriptItem[]): Promise<unknown[]> {
+    const { exchange, layout } = this.parts;
+    const epoch = layout.writes;
+    if (exchange.isCluster) {
+      await exchange.insist(epoch, (client) => client.unlink([epoch]));
+      return insistOn(exchange, script, items);
+    }
+    return exchange.insist(epoch, async (client) => {
+      const moved = client.unlink([epoch]);
       const [replies] = await Promise.all([runAll(client, script, items), moved]);
       return replies;
     });

@@ -52,7 +52,7 @@ export class ScriptRunner {
 
   /** Each item's reply, or its error; repeated until acknowledged, while there is time. */
   insist(script: Script, items: readonly ScriptItem[]): Promise<unknown[]> {
-    return this.exchange.insist((client) => runAll(client, script, items));
+    return insistOn(this.exchange, script, items);
   }
 
   private flush(script: Script): void {
@@ -65,39 +65,50 @@ export class ScriptRunner {
   }
 
   private send(script: Script, items: readonly Pending[]): void {
-    this.exchange
-      .run((client) => evaluate(client, script, items))
-      .then(
-        (replies) => {
-          for (const [i, { replied, failed }] of items.entries()) {
-            const reply = replies[i];
-            if (reply instanceof Error) failed(this.exchange.unavailable(reply));
-            else replied(reply);
-          }
-        },
-        (error: unknown) => {
-          for (const { failed } of items) failed(error);
-        },
-      );
+    this.exchange[script.sent](items[0]!.keys[0]!, (client) =>
+      evaluate(client, script, items),
+    ).then(
+      (replies) => {
+        for (const [i, { replied, failed }] of items.entries()) {
+          const reply = replies[i];
+          if (reply instanceof Error) failed(this.exchange.unavailable(reply));
+          else replied(reply);
+        }
+      },
+      (error: unknown) => {
+        for (const { failed } of items) failed(error);
+      },
+    );
   }
 }
 
-/** All of them, in as many commands as slots and bounds ask for; the first error ends it. */
+/** Each item's reply, or its error, on a cluster slot by slot; repeated until acknowledged, while there is time. */
+export async function insistOn(
+  exchange: Pick<RedisExchange, 'isCluster' | 'insist'>,
+  script: Script,
+  items: readonly ScriptItem[],
+): Promise<unknown[]> {
+  const indexed = items.map((item, index) => ({ ...item, index }));
+  const groups = exchange.isCluster ? bySlot(indexed, ({ keys }) => keys[0]!) : [indexed];
+  const replies: unknown[] = [];
+  await Promise.all(
+    groups.map(async (group) => {
+      const send = (client: RedisClient) => runAll(client, script, group);
+      const answers = await exchange.insist(group[0]?.keys[0], send);
+      for (const [i, { index }] of group.entries()) replies[index] = answers[i];
+    }),
+  );
+  return replies;
+}
+
+/** All of them, on a cluster of one slot, in as many commands as bounds ask for; the first error ends it. */
 export async function runAll(
   client: RedisClient,
   script: Script,
   items: readonly ScriptItem[],
 ): Promise<unknown[]> {
-  const indexed = items.map((item, index) => ({ ...item, index }));
-  const groups = client.isCluster ? bySlot(indexed, ({ keys }) => keys[0]!) : [indexed];
-  const replies: unknown[] = [];
-  const parts = groups.flatMap((group) => chunks(group, MOST_ITEMS));
-  await Promise.all(
-    parts.map(async (part) => {
-      const answers = await evaluate(client, script, part);
-      for (const [i, { index }] of part.entries()) replies[index] = answers[i];
-    }),
-  );
+  const parts = chunks(items, MOST_ITEMS).map((part) => evaluate(client, script, part));
+  const replies = (await Promise.all(parts)).flat();
   const failure = replies.find((reply) => reply instanceof Error);
   if (failure !== undefined) throw failure;
   return replies;

@@ -1,5 +1,7 @@
 import slotOf from 'cluster-key-slot';
 
+export { slotOf };
+
 /** What hashes to one slot of a cluster, together: no command may cross slots. */
 export function bySlot<T>(items: readonly T[], keyOf: (item: T) => string): T[][] {
   const slots = new Map<number, T[]>();

@@ -13,11 +13,11 @@ export async function removeMatching(
   [keys, pattern]: readonly [keys: readonly string[], pattern: string],
 ): Promise<void> {
   await versions.remove(keys);
-  const primaries = await exchange.run(async (client) => primariesOf(client));
+  const primaries = await exchange.run(undefined, async (client) => primariesOf(client));
   for (const node of primaries) {
     let cursor = '0';
     do {
-      const [next, found] = await exchange.insist(() => scan(node, cursor, pattern));
+      const [next, found] = await exchange.insist(undefined, () => scan(node, cursor, pattern));
       if (found.length > 0) await versions.remove(found);
       cursor = next;
     } while (cursor !== '0');

@@ -1,0 +1,201 @@
+import { afterEach, describe, expect, it } from '@jest/globals';
+import {
+  type Cache,
+  Cacheable,
+  CacheEvict,
+  type ElastiCacheModuleOptions,
+} from 'nestjs-elasticache';
+import { Counter, gate, onTier, recordFailures, times } from '../support/cache.application.js';
+import { recordEvents } from '../support/recorded.events.js';
+import { startProxy } from '../support/tcp.proxy.js';
+import { timed, until } from '../support/waiting.js';
+
+class Articles extends Counter {
+  @Cacheable('articles')
+  find(id: number): Promise<number> {
+    return this.run(id);
+  }
+  @CacheEvict('articles')
+  async remove(_id: number): Promise<void> {}
+}
+
+/** The times are those of the defaults: what waits for Redis is what is looked at. */
+describe('While Redis does not answer', () => {
+  const tier = onTier('both');
+  const ends: (() => unknown)[] = [];
+  afterEach(async () => {
+    for (const end of ends.splice(0)) await end();
+  });
+
+  async function start(options: ElastiCacheModuleOptions = {}) {
+    const proxy = await startProxy(tier.redis);
+    ends.push(() => proxy.stop());
+    const url = new URL(tier.connection().connection!);
+    url.port = String(proxy.port);
+    const failures = recordFailures();
+    const running = await tier.start(Articles, {
+      connection: url.href,
+      errorHandler: failures.handle,
+      defaults: {},
+      ...options,
+    });
+    const articles = running.cache('articles');
+    await until('it is connected', () => articles.evict('nothing'));
+    failures.seen.length = 0;
+    return { ...running, proxy, articles, failures };
+  }
+
+  /** Without copies in memory. */
+  const cold = { defaults: { memory: false } } as const;
+
+  const untilBack = (cache: Cache) => until('it is back', () => cache.evict('nothing'));
+  const opened = (log: readonly string[]) => log.some((line) => line.includes('not available'));
+
+  it('three calls wait for it at most, and a write until timeouts.store is over', async () => {
+    const { proxy, service, articles, failures } = await start(cold);
+    proxy.hang();
+    expect(await timed(() => service.find(0))).toBeGreaterThanOrEqual(45);
+    await Promise.all(times(100, (id) => service.find(id)));
+    failures.seen.length = 0;
+    const asMuch = 100 * 50;
+    expect(await timed(() => inTurn(100, (id) => service.find(id)))).toBeLessThan(asMuch / 2);
+    const codes = new Set(failures.seen.map(({ error }) => error.code));
+    expect([...codes].filter((code) => code !== 'CACHE_TIMEOUT')).toEqual(['CACHE_UNAVAILABLE']);
+    await articles.evict(1);
+    expect(await timed(() => inTurn(20, (id) => articles.evict(id)))).toBeLessThan((20 * 250) / 2);
+    proxy.resume();
+    await untilBack(articles);
+  });
+
+  it('what waits already waits no longer once that is known', async () => {
+    const { proxy, service } = await start(cold);
+    proxy.hang();
+    const waiting = times(2, (id) => service.find(id));
+    await waiting[0];
+    await service.find(2);
+    const late = service.find(3);
+    await until('the breaker is open', async () => (await timed(() => service.find(4))) < 25);
+    expect(await timed(() => late)).toBeLessThan(25);
+    await Promise.all(waiting);
+    proxy.resume();
+  });
+
+  it('its state is published, and logged once a change', async () => {
+    const namespace = 'outages';
+    const { proxy, service, log } = await start({ ...cold, namespace });
+    const events = recordEvents(namespace);
+    ends.push(() => events.stop());
+    proxy.hang();
+    await until('it is known', async () => {
+      await service.find(1);
+      return opened(log);
+    });
+    for (const id of times(50, (i) => i)) await service.find(id);
+    proxy.resume();
+    const states: unknown[] = [];
+    await until('it is used again', async () => {
+      states.push(...events.take('breaker').map(({ state }) => state));
+      return states.at(-1) === 'closed';
+    });
+    expect(states[0]).toBe('open');
+    expect(states).toContain('half-open');
+    expect(log.filter((line) => line.includes('available'))).toHaveLength(1);
+  });
+
+  it('an answer that comes too late is a copy in memory all the same', async () => {
+    const namespace = 'late';
+    const { proxy, articles } = await start({ namespace });
+    const other = await start({ namespace });
+    await other.articles.put(7, 'there');
+    proxy.hang();
+    expect(await articles.get(7)).toBeUndefined();
+    proxy.resume();
+    const entry = await until('the copy is there', async () => {
+      const found = await articles.getEntry(7);
+      return found?.tier === 'memory' ? found : undefined;
+    });
+    expect(entry.value).toBe('there');
+  });
+
+  it('an answer that is overtaken by an eviction is none', async () => {
+    const { proxy, articles } = await start();
+    await articles.put(7, 'old');
+    proxy.hang();
+    expect(await articles.get(7)).toBeUndefined(); // sent, and on its way
+    expect(await articles.evict(7)).toBe(false);
+    proxy.resume();
+    await untilBack(articles);
+    for (let i = 0; i < 50; i++) expect(await articles.get(7)).toBeUndefined();
+  });
+
+  const evictions: Record<
+    string,
+    (cache: Cache, tags: () => Promise<unknown>) => Promise<unknown>
+  > = {
+    evict: (cache) => cache.evict(7),
+    clear: (cache) => cache.clear(),
+    evictTags: (_, evictTags) => evictTags(),
+  };
+
+  it.each(Object.keys(evictions))(
+    'an eviction that failed is not read past, and made up for: %s',
+    async (how) => {
+      for (const memory of [undefined, false] as const) {
+        const { proxy, articles, manager, service, keyOf } = await start({
+          defaults: { ...(memory === false && { memory }), tags: ['news'] },
+        });
+        await articles.put(7, -1);
+        await articles.get(7);
+        proxy.hang();
+        const failed = await evictions[how]!(articles, () => manager.evictTags('news'));
+        expect(failed).toBe(false);
+        proxy.resume();
+        const read = async () => {
+          expect(await articles.get(7)).not.toBe(-1);
+          expect(await service.find(7)).not.toBe(-1);
+          expect((await articles.getMany([7])).get(7)).not.toBe(-1);
+        };
+        await until('it is made up for', async () => {
+          await read();
+          return (await service.find(7)) === (await service.find(7));
+        });
+        if (how === 'evict')
+          expect(await tier.redis.command('EXISTS', keyOf('articles', '7'))).toBe(1);
+      }
+    },
+  );
+
+  it('calls one after another of what an eviction failed of are each their own', async () => {
+    const { proxy, service } = await start(cold);
+    await service.find(7);
+    proxy.hang();
+    await service.remove(7);
+    const before = service.calls;
+    expect(await inTurn(4, () => service.find(7))).toEqual(times(4, (i) => before + 1 + i));
+    proxy.resume();
+  });
+
+  it('a load that it came upon leaves no lease that others wait for', async () => {
+    const { proxy, articles } = await start(cold);
+    const [door, begun] = [gate(), gate()];
+    const loading = articles.getOrLoad(7, async () => {
+      begun.open();
+      await door.opened;
+      return 'early';
+    });
+    await begun.opened;
+    proxy.hang();
+    door.open();
+    expect(await loading).toBe('early');
+    proxy.resume();
+    await untilBack(articles);
+    const took = await timed(() => articles.getOrLoad(7, async () => 'late'));
+    expect(took).toBeLessThan(2_000); // a lease lives for five seconds
+  });
+});
+
+async function inTurn<T>(count: number, call: (index: number) => Promise<T>): Promise<T[]> {
+  const results: T[] = [];
+  for (let i = 0; i < count; i++) results.push(await call(i));
+  return results;
+}
