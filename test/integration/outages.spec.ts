@@ -36,7 +36,7 @@ describe('While Redis does not answer', () => {
     const running = await tier.start(Articles, {
       connection: url.href,
       errorHandler: failures.handle,
-      defaults: {},
+      defaults: { timeouts: {} },
       ...options,
     });
     const articles = running.cache('articles');
@@ -46,7 +46,7 @@ describe('While Redis does not answer', () => {
   }
 
   /** Without copies in memory. */
-  const cold = { defaults: { memory: false } } as const;
+  const cold = { defaults: { memory: false, timeouts: {} } } as const;
 
   const untilBack = (cache: Cache) => until('it is back', () => cache.evict('nothing'));
   const opened = (log: readonly string[]) => log.some((line) => line.includes('not available'));
@@ -142,7 +142,7 @@ describe('While Redis does not answer', () => {
     async (how) => {
       for (const memory of [undefined, false] as const) {
         const { proxy, articles, manager, service, keyOf } = await start({
-          defaults: { ...(memory === false && { memory }), tags: ['news'] },
+          defaults: { timeouts: {}, ...(memory === false && { memory }), tags: ['news'] },
         });
         await articles.put(7, -1);
         await articles.get(7);

@@ -80,11 +80,14 @@ describe('Failures of the store', () => {
     // A put that could not be begun evicts what it should have replaced.
     expect(failures.operations()).toEqual(['put', 'evict', 'evict', 'clear']);
 
+    await tier.permit();
+    await tier.refuse('get');
+    await expect(strict.service.find(7)).rejects.toBeInstanceOf(CacheError);
+    await tier.permit();
+    await tier.refuse('put', 'evict', 'clear');
     await expect(strict.service.save(7)).rejects.toBeInstanceOf(CacheError);
     await expect(strict.service.remove(7)).rejects.toBeInstanceOf(CacheError);
     await expect(strict.service.removeAll()).rejects.toBeInstanceOf(CacheError);
-    await tier.refuse('get');
-    await expect(strict.service.find(7)).rejects.toBeInstanceOf(CacheError);
     // The put takes its lease before the method.
     expect(strict.service.calls).toBe(2);
   });
