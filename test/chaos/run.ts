@@ -37,7 +37,7 @@ export const NEAR = 'near';
 /** Both, together: with caches warm before, and time to recover after. */
 const WARM_MS = 700;
 const WRITES_MS = 300;
-const RECOVERED_WITHIN_MS = 10_000;
+const RECOVERED_WITHIN_MS = 30_000;
 const CALM_MS = 1_000;
 
 const PROCESSES: readonly Pick<LoadOptions, 'process' | 'mix' | 'perSecond'>[] = [

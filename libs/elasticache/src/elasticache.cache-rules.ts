@@ -105,6 +105,13 @@ const timeoutRules: readonly OptionRule[] = [
     meaning: 'How long a call waits for another’s load, or for room to load.',
     wrong: must(isDuration, aDuration),
   },
+  {
+    name: 'load',
+    type: 'Duration',
+    fallback: 'none',
+    meaning: 'How long a loader may take; its callers get a CacheTimeoutError, or a stale copy.',
+    wrong: must(isDuration, aDuration),
+  },
 ];
 
 const loadRules: readonly OptionRule[] = [

@@ -133,6 +133,7 @@ export class CacheBuilder {
       clock,
       random: Math.random,
       patience: around.deadlineOf(policy.waitMs),
+      limit: policy.loadMs === undefined ? undefined : around.deadlineOf(policy.loadMs),
       closing,
     });
   }

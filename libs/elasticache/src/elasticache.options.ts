@@ -93,6 +93,8 @@ export interface CacheTimeouts {
   readonly store?: Duration;
   /** How long a call waits for another's load, or for room to load; default `'10s'`. */
   readonly wait?: Duration;
+  /** A loader's own bound; default none. Its callers get a `CacheTimeoutError`, or a stale copy under `staleIfError`. */
+  readonly load?: Duration;
 }
 
 /**

@@ -180,6 +180,7 @@ export function cacheSettings(
     strict: options.consistency === 'strict',
     onEvictFailure: options.onEvictFailure === 'throw' ? 'throw' : 'journal',
     waitMs: parseDuration(timeoutOf('wait', own, defaults))!,
+    loadMs: parseDuration(own.timeouts?.load ?? defaults.timeouts?.load),
     loads: options.loads && { queue: Number.POSITIVE_INFINITY, ...given(options.loads) },
   };
   if (!isInRedis)
@@ -218,7 +219,7 @@ function memorySettings(own: CacheOptions, defaults: CacheOptions): MemorySettin
 
 /** The bound of one kind of waiting, in one cache. */
 export function timeoutOf(
-  kind: keyof CacheTimeouts,
+  kind: 'store' | 'wait',
   own: CacheOptions,
   defaults: CacheOptions,
 ): Duration {

@@ -99,7 +99,7 @@ export class CacheFacade<K extends Key = Key, V = unknown> implements Cache<K, V
       options: this.keepOptions(options),
     };
     const outcome = await readOne(target, {
-      load: async () => ({ value: await load(named.closing) }),
+      load: async (_flight, _cache, signal = named.closing) => ({ value: await load(signal) }),
       sharing: named.sharingOf(options),
       certain: true,
     });
@@ -132,9 +132,9 @@ export class CacheFacade<K extends Key = Key, V = unknown> implements Cache<K, V
     const asks = texts.map((text) => this.askFor(text, options));
     const sharing = named.sharingOf(options);
     const batch: Batch = { parts: [{ cache: named, asks, optionsOf: () => keep }], sharing };
-    const results = await readManyThrough(batch, async (missing) => {
+    const results = await readManyThrough(batch, async (missing, { signal }) => {
       const missingKeys = missing.map((i) => asked[firsts[i]!]!);
-      const answer = await load(missingKeys, named.closing);
+      const answer = await load(missingKeys, signal);
       if (!(answer instanceof Map)) throw this.noMap();
       // By the keys' texts: a loader that makes its keys from rows answers with equal ones, not the same.
       const values = new Map([...answer].map(([key, value]) => [this.textOf(key), value]));

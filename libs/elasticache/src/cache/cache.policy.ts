@@ -31,6 +31,8 @@ export interface CachePolicy {
   readonly onEvictFailure: 'journal' | 'throw';
   /** How long a call waits for another's load. */
   readonly waitMs: number;
+  /** How long a loader may take. */
+  readonly loadMs: number | undefined;
   /** Loaders of this cache that run at a time in this process, and how many wait. */
   readonly loads: { readonly concurrent: number; readonly queue: number } | undefined;
 }

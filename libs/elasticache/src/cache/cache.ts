@@ -142,9 +142,9 @@ export interface Cache<K extends Key = Key, V = any> {
   /**
    * The value, loaded and stored on a miss. Concurrent calls for one key share one load, and its
    * failure. A value that cannot be stored is returned all the same, and reported. The signal aborts
-   * when the application shuts down.
+   * when the application shuts down, and when `timeouts.load` is over.
    *
-   * @throws CacheTimeoutError where `loads` left no room in time
+   * @throws CacheTimeoutError where `loads` left no room in time, or the load took too long
    */
   getOrLoad<T extends V>(
     key: K,

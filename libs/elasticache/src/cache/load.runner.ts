@@ -15,10 +15,17 @@ export interface LoadRunnerParts {
   readonly clock: Clock;
   /** How long a load waits for room. */
   readonly patience: Deadline;
+  /** How long a loader may take; default as long as it does. */
+  readonly limit?: Deadline | undefined;
+  /** Aborted when the application shuts down. */
+  readonly closing: AbortSignal;
   readonly where: string;
   /** Default: one of its own, as the policy says. */
   readonly room?: LoadRoom | undefined;
 }
+
+/** Told by the signal when nobody waits any more. */
+export type Load<T> = (signal: AbortSignal) => Promise<T>;
 
 /** How many loads of a cache run at a time in this process: in all its scopes together. */
 export class LoadRoom {
@@ -58,9 +65,36 @@ export class LoadRunner {
   /**
    * `flight` is the load's, where others may wait for it.
    *
-   * @throws CacheTimeoutError (`CACHE_LOADS_FULL`) where there is no room in time
+   * @throws CacheTimeoutError (`CACHE_LOADS_FULL`) where there is no room in time, or
+   *   (`CACHE_LOAD_TIMEOUT`) where the loader takes too long
    */
-  run<T>(text: string, load: () => Promise<T>, flight?: Flight): Promise<T> {
+  run<T>(text: string, load: Load<T>, flight?: Flight): Promise<T> {
+    const { limit, closing } = this.parts;
+    if (limit === undefined) return this.inRoom(text, () => load(closing), flight);
+    return new Promise((resolve, reject) => {
+      const begin = () => this.limited(limit, load, reject);
+      this.inRoom(text, begin, flight).then(resolve, reject);
+    });
+  }
+
+  /** Who waits is told when the time is over, and the loader by its signal; it keeps its room until it has ended. */
+  private limited<T>(limit: Deadline, load: Load<T>, reject: (error: Error) => void): Promise<T> {
+    const { closing, where } = this.parts;
+    const ending = new AbortController();
+    const close = () => ending.abort(closing.reason);
+    closing.addEventListener('abort', close);
+    const work = load(ending.signal).finally(() => closing.removeEventListener('abort', close));
+    const expired = () => {
+      const error = new CacheTimeoutError('CACHE_LOAD_TIMEOUT', { where, ms: limit.ms });
+      reject(error);
+      ending.abort(error);
+      return error;
+    };
+    limit.bound(work, expired, (error) => error).catch(() => undefined); // told by the work itself
+    return work;
+  }
+
+  private inRoom<T>(text: string, load: () => Promise<T>, flight?: Flight): Promise<T> {
     if (this.room === undefined || this.isInside) return this.timed(text, load, flight);
     const { bulkhead, inside } = this.room;
     let isLate = false;

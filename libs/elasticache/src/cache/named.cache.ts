@@ -49,6 +49,8 @@ export interface NamedCacheParts {
   readonly room?: LoadRoom | undefined;
   /** Of `waitMs`. */
   readonly patience: Deadline;
+  /** Of `loadMs`. */
+  readonly limit?: Deadline | undefined;
   /** Aborted when the application shuts down. */
   readonly closing: AbortSignal;
   /** Of the evictions that have failed; default of none. */

@@ -26,10 +26,14 @@ export interface Batch {
   readonly revive?: Revive | undefined;
 }
 
-/** Loads the missing of a batch, given by their index; what has no value is absent from the answer. `isReload`: behind the caller's back. */
+/** Loads the missing of a batch, given by their index; what has no value is absent from the answer. */
 export type LoadMany = (
   missing: readonly number[],
-  isReload?: boolean,
+  how: {
+    readonly signal: AbortSignal;
+    /** Behind the caller's back. */
+    readonly isReload?: boolean;
+  },
 ) => Promise<ReadonlyMap<number, Loaded>>;
 
 export type Results = (Outcome | undefined)[];
@@ -158,7 +162,7 @@ export async function loadMissing(
   try {
     leases = await leasesOf(batch, missing, shares);
     const first = asks[missing[0]!]!.text;
-    const loaded = await cache.loads.run(first, () => load(missing), whole);
+    const loaded = await cache.loads.run(first, (signal) => load(missing, { signal }), whole);
     for (const flight of flights) {
       flight.inheritance.addAll(whole.inheritance);
       flight.isNested = !flight.inheritance.isEmpty;

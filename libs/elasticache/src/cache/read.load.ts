@@ -171,7 +171,11 @@ export async function loadAndKeep(
 ): Promise<Loaded> {
   const { cache, ask } = targets[0]!;
   try {
-    const loaded = await cache.loads.run(ask.text, () => loader.load(flight, cache), flight);
+    const loaded = await cache.loads.run(
+      ask.text,
+      (signal) => loader.load(flight, cache, signal),
+      flight,
+    );
     flight.isNested = !flight.inheritance.isEmpty;
     await keepAll(targets, leases, { flight, loaded });
     for (const [i, target] of targets.entries()) {
@@ -227,7 +231,8 @@ export function bearUnstored(
 /** Nothing may be stored; the load may still be shared with those who began to wait before it began. */
 export async function loadUnstored(target: Target, loader: Loader, view?: View): Promise<Outcome> {
   const { cache, ask } = target;
-  const load = (flight?: Flight) => cache.loads.run(ask.text, () => loader.load(flight, cache));
+  const load = (flight?: Flight) =>
+    cache.loads.run(ask.text, (signal) => loader.load(flight, cache, signal));
   if (isLoading()) {
     const inheritance = new Inheritance();
     bearUnstored(target, await cache.versionsOf(ask, view), inheritance);

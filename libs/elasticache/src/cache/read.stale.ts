@@ -25,7 +25,8 @@ export function refresh(target: Target, { view }: Finding, loader: Loader): void
   const { cache, ask } = target;
   if (view === undefined || cache.loads.isFull || cache.refreshing.has(ask.text)) return;
   cache.refreshing.add(ask.text);
-  const load = loader.reload ?? (() => loader.load());
+  const load: Loader['load'] = (_flight, _cache, signal) =>
+    loader.reload?.() ?? loader.load(undefined, undefined, signal);
   outsideOfCalls(cache, () => {
     void reload(target, view, { ...loader, load })
       .catch((error: unknown) => reportLoad(target, error))

@@ -25,7 +25,7 @@ export type Outcome = Loaded & {
 /** What runs on a miss. */
 export interface Loader {
   /** `cache` is the first that the result goes to: its isolation holds for what is handed on meanwhile. */
-  load(flight?: Flight, cache?: NamedCache): Promise<Loaded>;
+  load(flight?: Flight, cache?: NamedCache, signal?: AbortSignal): Promise<Loaded>;
   /** The same for nobody: an entry is renewed behind its reader's back. */
   readonly reload?: () => Promise<Loaded>;
   /** Who shares the load. */

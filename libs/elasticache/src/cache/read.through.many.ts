@@ -108,7 +108,7 @@ function refreshMany(
     for (const share of shares.values()) if (share.kind === 'join') share.seat.leave();
     const won = [...shares].filter(([, share]) => share.kind === 'load' && share.lease);
     const results: Results = asks.map(() => undefined);
-    const again: LoadMany = (missing) => load(missing, true);
+    const again: LoadMany = (missing, { signal }) => load(missing, { signal, isReload: true });
     const indices = won.map(([i]) => i);
     if (indices.length > 0) await loadMissing(alone, indices, { load: again, shares, results });
   };

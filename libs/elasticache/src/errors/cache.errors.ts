@@ -46,7 +46,9 @@ export class CacheSerializationError extends CacheError<
 }
 
 /** The shared tier did not answer within `timeouts.store`, or a load found no room in time. */
-export class CacheTimeoutError extends CacheError<'CACHE_TIMEOUT' | 'CACHE_LOADS_FULL'> {
+export class CacheTimeoutError extends CacheError<
+  'CACHE_TIMEOUT' | 'CACHE_LOADS_FULL' | 'CACHE_LOAD_TIMEOUT'
+> {
   override readonly name = 'CacheTimeoutError';
 }
 

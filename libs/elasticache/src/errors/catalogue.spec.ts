@@ -23,6 +23,7 @@ const samples: { [C in CacheErrorCode]: CatalogueParams<C> } = {
   CACHE_NO_TENANTS: { where },
   CACHE_IDENTITY: { where, what: 'user', longest: 256 },
   CACHE_PATTERN: { where },
+  CACHE_LOAD_TIMEOUT: { where, ms: 500 },
   CACHE_LOADS_FULL: { where, concurrent: 16, queue: 128 },
 };
 
@@ -46,6 +47,7 @@ const remedies: Record<CacheErrorCode, RegExp> = {
   CACHE_NO_TENANTS: /Use it as it is/,
   CACHE_IDENTITY: /Give its identifier/,
   CACHE_PATTERN: /Evict by key or by tag/,
+  CACHE_LOAD_TIMEOUT: /heed its AbortSignal, or raise timeouts\.load/,
   CACHE_LOADS_FULL: /raise loads or timeouts\.wait/,
 };
 

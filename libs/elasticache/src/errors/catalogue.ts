@@ -39,6 +39,8 @@ export const catalogue = {
     `${p.where}: the strict invalidation could not be prepared, so the method did not run (${p.problem}). Try again; check the connection.`,
   CACHE_LOAD_FAILED: (p: { where: string }) =>
     `${p.where}: a load failed whose caller was given a stored value; the cause is attached.`,
+  CACHE_LOAD_TIMEOUT: (p: { where: string; ms: number }) =>
+    `${p.where}: the load took longer than ${p.ms} ms (timeouts.load), and nobody waits for it any more. Make the loader faster, have it heed its AbortSignal, or raise timeouts.load.`,
   CACHE_LOADS_FULL: (p: { where: string; concurrent: number; queue: number }) =>
     `${p.where}: ${p.concurrent} loads run and ${p.queue} wait at most (loads), and this one found no room in time. Make the loader faster, or raise loads or timeouts.wait.`,
   CACHE_TENANT_REQUIRED: (p: { where: string; what: 'tenant' | 'user' }) =>

@@ -82,7 +82,7 @@ async function readBatch(
   let rest: unknown[] | undefined;
   const { revive } = plan.reviver;
   const batch = { parts, sharing, revive };
-  const read = await readManyThrough(batch, async (missing, isReload) => {
+  const read = await readManyThrough(batch, async (missing, { isReload = false }) => {
     const missed = missing.map((i) => cached[i]);
     const isFirst = !isReload && rest === undefined;
     const results = isReload
