@@ -299,6 +299,7 @@ ElastiCacheModule.forRoot({
     articles: { ttl: ({ key, value }) => (value ? key.length : '1m'), tti: 1000, version: 2 },
   },
 });
+ElastiCacheModule.forRoot({ defaults: { timeouts: { load: '1s' } } });
 ElastiCacheModule.forFeature(['articles', { name: 'lists', ttl: '1m' }]);
 // @ts-expect-error an option nobody knows
 ElastiCacheModule.forRoot({ conection: 'redis://127.0.0.1' });
@@ -309,5 +310,3 @@ ElastiCacheModule.forFeature([{ ttl: '1m' }]);
 // Later steps' options are not accepted and ignored.
 // @ts-expect-error
 ElastiCacheModule.forRoot({ defaults: { consistency: 'eventual' } });
-// @ts-expect-error
-ElastiCacheModule.forRoot({ defaults: { timeouts: { load: '1s' } } });
