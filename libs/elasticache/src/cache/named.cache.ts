@@ -222,6 +222,15 @@ export class NamedCache {
     }
   }
 
+  /** What memory still has where the tier behind it fails, for who would have nothing else; not in strict mode. */
+  copyOnError({ text }: Ask, { freshness = this.policy.freshness }: FindOptions): Finding {
+    const { memory, policy, clock } = this;
+    const graceMs = policy.strict ? 0 : freshness.staleIfErrorMs;
+    const entry = graceMs > 0 ? memory.unvouched?.(text, clock.now(), graceMs) : undefined;
+    if (entry === undefined || this.isConcealed(text, entry)) return concealed;
+    return { entry, freshness: 'stale' };
+  }
+
   /** Claims the lease for a flight of this process, by its token; undefined where the tier failed, which is reported. */
   claim(ask: Ask, view: View, attempt: ClaimAttempt): Promise<Claim | undefined> {
     const { flight, token, replaced, method } = attempt;

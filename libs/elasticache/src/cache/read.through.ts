@@ -78,7 +78,7 @@ function readAlone(target: Target, loader: Loader, led?: Gathering): Promise<Out
 
 /** The part of the read path that comes after the look. */
 function readFrom(target: Target, finding: Finding, loader: Loader): Promise<Outcome> {
-  if (finding.entry === undefined) return joinOrLoad([target], [finding], loader);
+  if (finding.entry === undefined) return loadOrServeCopy([target], [finding], loader);
   return readFound(target, finding, loader);
 }
 
@@ -112,7 +112,7 @@ async function loadOrServeStale(
   loader: Loader,
 ): Promise<Outcome> {
   const [target, finding] = [targets[0]!, findings[0]!];
-  if (finding.freshness !== 'stale') return joinOrLoad(targets, findings, loader);
+  if (finding.freshness !== 'stale') return loadOrServeCopy(targets, findings, loader);
   const { cache } = target;
   if (cache.loads.isFull) {
     const outcome = await staleOutcome(target, finding);
@@ -128,4 +128,22 @@ async function loadOrServeStale(
     reportLoad(target, error);
     return outcome;
   }
+}
+
+/** Where the tier has failed, and the loader too, a copy in memory stands in where `staleIfError` allows it. */
+function loadOrServeCopy(
+  targets: readonly Target[],
+  findings: readonly Finding[],
+  loader: Loader,
+): Promise<Outcome> {
+  const [target, finding] = [targets[0]!, findings[0]!];
+  const loading = joinOrLoad(targets, findings, loader);
+  if (finding.view !== undefined || finding.seen !== undefined) return loading;
+  return loading.catch(async (error: unknown) => {
+    const copy = target.cache.copyOnError(target.ask, target.options);
+    const outcome = await staleOutcome(target, copy);
+    if (outcome === undefined) throw error;
+    reportLoad(target, error);
+    return outcome;
+  });
 }

@@ -92,6 +92,8 @@ export interface Memory {
   handOutAny(entry: Entry): unknown;
   /** A value as a hit would hand it out. Throws `CacheSerializationError` for one that cannot be stored. */
   copy(value: unknown): unknown;
+  /** A copy that nobody vouches for any more, until so long after somebody could have. */
+  unvouched?(text: string, now: number, graceMs: number): Entry | undefined;
 }
 
 /** What the protocol needs of memory as the only tier. */

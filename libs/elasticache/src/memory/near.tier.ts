@@ -80,6 +80,12 @@ export class NearTier implements Memory {
     return undefined;
   }
 
+  unvouched(text: string, now: number, graceMs: number): Entry | undefined {
+    const behindMs = now - this.others.confirmedAt;
+    if (behindMs < 0 || behindMs >= this.maxStalenessMs + graceMs) return undefined;
+    return this.tier.get(text, now);
+  }
+
   handOut(entry: Entry): unknown {
     return this.tier.handOut(entry);
   }
