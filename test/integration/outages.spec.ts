@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 import {
   type Cache,
+  CacheContext,
   Cacheable,
   CacheEvict,
   type ElastiCacheModuleOptions,
@@ -164,6 +165,49 @@ describe('While Redis does not answer', () => {
       }
     },
   );
+
+  it('an eviction that failed is of its own tenant alone', async () => {
+    const { proxy, articles } = await start({
+      tenancy: { required: false },
+      defaults: { memory: false },
+    });
+    const as = <T>(tenant: string, work: () => Promise<T>) => CacheContext.run({ tenant }, work);
+    for (const tenant of ['one', 'two']) await as(tenant, () => articles.put(7, 'old'));
+    proxy.hang();
+    expect(await as('one', () => articles.evict(7))).toBe(false);
+    proxy.resume();
+    await until('the other is read again', () => as('two', () => articles.get(7)));
+    expect(await as('two', () => articles.get(7))).toBe('old');
+    for (let i = 0; i < 20; i++) expect(await as('one', () => articles.get(7))).toBeUndefined();
+    await until('it is made up for', () =>
+      as('one', async () => {
+        await articles.getOrLoad(7, async () => 'new');
+        return (await articles.get(7)) === 'new';
+      }),
+    );
+  });
+
+  it('shut down, it says what could not be made up for, and waits for no more than that', async () => {
+    const { proxy, articles, log, manager } = await start(cold);
+    proxy.hang();
+    for (const id of [1, 2]) await articles.evict(id);
+    await manager.evictTags('news');
+    expect(await timed(() => tier.reset())).toBeLessThan(5_000);
+    expect(log.filter((line) => line.includes('not made up for'))).toEqual([
+      expect.stringMatching(/2 of 'articles', 1 of '\*'/),
+    ]);
+  });
+
+  it('shut down, it makes up for what it can', async () => {
+    const { proxy, articles, keyOf, log } = await start(cold);
+    await articles.put(7, 'old');
+    proxy.hang();
+    expect(await articles.evict(7)).toBe(false);
+    proxy.resume();
+    await tier.reset();
+    expect(await tier.redis.command('EXISTS', keyOf('articles', '7'))).toBe(0);
+    expect(log.filter((line) => line.includes('not made up for'))).toEqual([]);
+  });
 
   it('calls one after another of what an eviction failed of are each their own', async () => {
     const { proxy, service } = await start(cold);

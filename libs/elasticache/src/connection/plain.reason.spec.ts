@@ -1,7 +1,7 @@
 import { connect } from 'node:net';
 import { once } from 'node:events';
 import { describe, expect, it } from '@jest/globals';
-import { plainError, plainReason } from './plain.reason.js';
+import { plainError, plainReason, withAdvice } from './plain.reason.js';
 
 describe('The plain reason', () => {
   it('is what the error says', () => {
@@ -25,6 +25,27 @@ describe('The plain reason', () => {
   it('holds no argument that the server quotes', () => {
     const said = "ERR unknown command 'SET', with args beginning with: 'key' 'hunter2\nhunter2' ";
     expect(plainReason(new Error(said))).toBe("ERR unknown command 'SET'");
+  });
+
+  it.each([
+    ["READONLY You can't write against a read only replica.", /primary endpoint/],
+    ['LOADING Redis is loading the dataset in memory', /wait until it is through/],
+    ["MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.", /primary/],
+    ["OOM command not allowed when used memory > 'maxmemory'.", /allkeys-lru/],
+    ['CLUSTERDOWN Hash slot not served', /wait for the failover/],
+    ['MOVED 3999 127.0.0.1:6381', /hand in an ioredis Cluster/],
+    ['ASK 3999 127.0.0.1:6381', /hand in an ioredis Cluster/],
+    ['WRONGTYPE Operation against a key holding the wrong kind of value', /namespace of its own/],
+    ["NOPERM this user has no permissions to run the 'set' command", /allow/],
+    ['WRONGPASS invalid username-password pair or user is disabled.', /check user, password/],
+    ['certificate has expired', /renew the server's certificate/],
+    ['self-signed certificate', /connection\.tls\.ca/],
+    ['connect ECONNREFUSED 127.0.0.1:6379', /that the server runs/],
+  ])('is followed by what to do about it: %s', (reason, advice) => {
+    const told = withAdvice(reason);
+    expect(told).toMatch(advice);
+    expect(told.startsWith(reason.replace(/\.$/, ''))).toBe(true);
+    expect(withAdvice('anything else')).toBe('anything else');
   });
 
   it('as an error keeps the name and leaves everything else behind', () => {
