@@ -23,6 +23,25 @@ export interface FailureSite {
   readonly key?: string | undefined;
 }
 
+/** The failures of one step over many keys: each is told once, however many keys it concerns. */
+export class ManyFailures {
+  private readonly seen = new Map<string, unknown>();
+
+  constructor(
+    private readonly recorder: CacheRecorder,
+    private readonly site: FailureSite,
+  ) {}
+
+  readonly note = (error: unknown): void => {
+    this.seen.set(error instanceof Error ? error.message : '', error);
+  };
+
+  /** Throws what the handler throws. */
+  tell(): void {
+    for (const failure of this.seen.values()) this.recorder.failed(failure, this.site);
+  }
+}
+
 /** Keys whose last load stored nothing, that are remembered to be named as the reason of the next miss. */
 const MOST_LOST = 1_000;
 
@@ -98,6 +117,7 @@ export class CacheRecorder {
 
   put(key: string, ttlMs: number): void {
     this.puts++;
+    this.lost?.delete(key);
     if (cacheChannels.put.hasSubscribers)
       publish('put', { ...this.source, key: this.told(key), ttlMs });
   }
