@@ -46,7 +46,14 @@ export async function batchCall(
   const late = pendingEvicts(plan.lateEvicts, call, { tags, unit: CacheTransaction.current() });
   const sorted = sort(step, call);
   await evictEarly(early);
-  const around = new AroundMethod(late, (batch: unknown[]) => runBatch(plan, call, batch));
+  const { original } = plan.method;
+  const around = new AroundMethod(
+    late,
+    async (batch: unknown[]) =>
+      sorted.cached.length > 0
+        ? runBatch(plan, call, batch)
+        : (original.apply(call.self, [...call.args]) as unknown[]), // as if it were not annotated
+  );
   let results: unknown[];
   try {
     results = await readBatch(plan, step, { call, sorted, run: around.run });
@@ -69,6 +76,7 @@ async function readBatch(
   }: { call: Call; sorted: Sorted; run: (batch: unknown[]) => Promise<unknown[]> },
 ): Promise<unknown[]> {
   const { cached, texts, uncached, places } = sorted;
+  if (cached.length === 0 && uncached.length > 0) return run(uncached);
   const caches = step.caches(call);
   const callOf = (i: number) => new ElementCall(call, cached[i]);
   const parts = caches.map((cache) => ({
@@ -110,15 +118,16 @@ function sort(step: Step<'many'>, call: Call): Sorted {
     const problem = 'needs the batch as the first argument, an array';
     throw new CacheError('CACHE_OPTION_VALUE', { where: step.where, option: 'keys', problem });
   }
-  const named = step.texts(call, batch); // it may change the batch
+  const named = step.namedKeys(call, batch); // it may change the batch
   const sorted: Sorted = { cached: [], texts: [], uncached: [], places: [] };
   const { cached, texts, uncached, places } = sorted;
   const known = new Map<string, number>();
   const elements = Array.from<unknown>(batch);
   for (const [i, element] of elements.entries()) {
     const own = new ElementCall(call, element);
-    const text = named?.[i] ?? step.elementText(own);
+    const textOf = () => (named === undefined ? step.elementText(own) : step.textOfKey(named[i]));
     if (step.applies(own)) {
+      const text = textOf();
       const place = known.get(text);
       places.push(place ?? cached.length);
       if (place !== undefined) continue;
@@ -127,7 +136,7 @@ function sort(step: Step<'many'>, call: Call): Sorted {
       texts.push(text);
     } else {
       places.push(-uncached.push(element));
-      for (const cache of step.caches(own)) cache.recorder.passedBy(() => text);
+      for (const cache of step.caches(own)) cache.recorder.passedBy(textOf);
     }
   }
   return sorted;

@@ -172,8 +172,8 @@ export class Step<K extends OperationKind = OperationKind> {
     return tags as readonly string[];
   }
 
-  /** The encoded keys of a batch of elements, as `keys` names them; undefined where it does not. */
-  texts(call: Call, elements: readonly unknown[]): string[] | undefined {
+  /** The keys of a batch of elements, as `keys` names them; undefined where it does not. */
+  namedKeys(call: Call, elements: readonly unknown[]): readonly unknown[] | undefined {
     const { keys } = this.options as CacheableManyOptions;
     if (keys === undefined) return undefined;
     const named = this.evaluate('keys', () => keys.apply(call.self, [...call.args]));
@@ -181,7 +181,11 @@ export class Step<K extends OperationKind = OperationKind> {
       const problem = `must answer with an array of ${elements.length} keys, one per element`;
       throw this.wrongValue('keys', problem);
     }
-    return named.map((key) => this.encode(key));
+    return named;
+  }
+
+  textOfKey(key: unknown): string {
+    return this.encode(key);
   }
 
   /** The encoded key of one element, which is its own, whatever the other arguments. */
