@@ -226,6 +226,7 @@ export class BoundedMemoryTier implements CopyTier {
     const endsOnce = !isTimed && createdAt + lifeMs === expiresAt;
     if (endsOnce && tags.length === 0 && !borne && !emissions && !isWritable) return undefined;
     return {
+      createdAt,
       tags,
       borne: borne && (() => borne),
       count,
