@@ -2,6 +2,7 @@ import { CacheTransaction } from '../coherence/cache.transaction.js';
 import type { Loaded } from '../cache/flight.js';
 import { readManyThrough } from '../cache/read.through.many.js';
 import { CacheError } from '../errors/cache.errors.js';
+import type { ShortKey } from '../key/key.layout.js';
 import type { MethodPlan } from './method.plan.js';
 import type { Call, Step } from './operation.step.js';
 import { AroundMethod, evictEarly, narrower } from './method.call.js';
@@ -41,10 +42,14 @@ export async function batchCall(
   step: Step<'many'>,
   call: Call,
 ): Promise<unknown[]> {
+  const batch = batchOf(step, call);
+  const keys = step.shortKeys(call, batch); // it may change the batch
+  const hits = keys && hitsOf(plan, step, keys);
+  if (hits !== undefined) return hits;
   const { tags } = plan;
   const early = pendingEvicts(plan.earlyEvicts, call, { tags, unit: undefined });
   const late = pendingEvicts(plan.lateEvicts, call, { tags, unit: CacheTransaction.current() });
-  const sorted = sort(step, call);
+  const sorted = sort(step, call, { elements: Array.from<unknown>(batch), keys });
   await evictEarly(early);
   const around = new AroundMethod(late, (batch: unknown[]) => runBatch(plan, call, batch));
   let results: unknown[];
@@ -99,20 +104,33 @@ async function readBatch(
   });
 }
 
-function sort(step: Step<'many'>, call: Call): Sorted {
-  const [batch] = call.args;
-  if (!Array.isArray(batch)) {
-    const problem = 'needs the batch as the first argument, an array';
-    throw new CacheError('CACHE_OPTION_VALUE', { where: step.where, option: 'keys', problem });
-  }
-  const named = step.texts(call, batch); // it may change the batch
+function batchOf(step: Step<'many'>, { args: [batch] }: Call): readonly unknown[] {
+  if (Array.isArray(batch)) return batch;
+  const problem = 'needs the batch as the first argument, an array';
+  throw new CacheError('CACHE_OPTION_VALUE', { where: step.where, option: 'keys', problem });
+}
+
+/** The results, where all are in memory and nothing else is to be done: then no element costs a step of its own. */
+function hitsOf(
+  { plainFamily: family }: MethodPlan,
+  { where }: Step<'many'>,
+  keys: readonly ShortKey[],
+): unknown[] | undefined {
+  if (family === undefined || new Set(keys).size < keys.length) return undefined;
+  return (family.only ?? family.current(where)).valuesInMemory(keys);
+}
+
+function sort(
+  step: Step<'many'>,
+  call: Call,
+  { elements, keys }: { elements: readonly unknown[]; keys: readonly ShortKey[] | undefined },
+): Sorted {
   const sorted: Sorted = { cached: [], texts: [], uncached: [], places: [] };
   const { cached, texts, uncached, places } = sorted;
   const known = new Map<string, number>();
-  const elements = Array.from<unknown>(batch);
   for (const [i, element] of elements.entries()) {
     const own = new ElementCall(call, element);
-    const text = named?.[i] ?? step.elementText(own);
+    const text = String(keys?.[i] ?? step.generatedKey(own));
     if (step.applies(own)) {
       const place = known.get(text);
       places.push(place ?? cached.length);

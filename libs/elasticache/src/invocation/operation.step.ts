@@ -172,23 +172,19 @@ export class Step<K extends OperationKind = OperationKind> {
     return tags as readonly string[];
   }
 
-  /** The encoded keys of a batch of elements, as `keys` names them; undefined where it does not. */
-  texts(call: Call, elements: readonly unknown[]): string[] | undefined {
+  /** The keys of a batch of elements, as `keys` names them, else their own; undefined where each is generated. */
+  shortKeys(call: Call, elements: readonly unknown[]): ShortKey[] | undefined {
     const { keys } = this.options as CacheableManyOptions;
-    if (keys === undefined) return undefined;
+    const short = (key: unknown) => (isShort(key) ? key : this.encode(key));
+    if (keys === undefined) {
+      return this.settings.keyGenerator === undefined ? Array.from(elements, short) : undefined;
+    }
     const named = this.evaluate('keys', () => keys.apply(call.self, [...call.args]));
     if (!Array.isArray(named) || named.length !== elements.length) {
       const problem = `must answer with an array of ${elements.length} keys, one per element`;
       throw this.wrongValue('keys', problem);
     }
-    return named.map((key) => this.encode(key));
-  }
-
-  /** The encoded key of one element, which is its own, whatever the other arguments. */
-  elementText(call: Call & { readonly element: unknown }): string {
-    return this.settings.keyGenerator === undefined
-      ? this.encode(call.element)
-      : this.generatedKey(call);
+    return named.map(short);
   }
 
   /** How a result of this call is stored. */
@@ -256,7 +252,7 @@ export class Step<K extends OperationKind = OperationKind> {
     }
   }
 
-  private generatedKey({ self, args }: Call): string {
+  generatedKey({ self, args }: Call): string {
     const { keyGenerator, methodName } = this.settings;
     return this.encode(this.evaluate('keyGenerator', () => keyGenerator!(self, methodName, args)));
   }
