@@ -116,7 +116,10 @@ export class Step<K extends OperationKind = OperationKind> {
 
   /** The same where the arguments tell it; a whole number stays one, so that a hit in memory makes no text of it. */
   shortKey(self: object, args: readonly unknown[]): ShortKey {
-    if (this.isDefaultKeyed) return keyOf(args, this.where);
+    return this.isDefaultKeyed ? keyOf(args, this.where) : this.namedKey(self, args);
+  }
+
+  private namedKey(self: object, args: readonly unknown[]): ShortKey {
     const { ownKey } = this;
     if (ownKey === undefined) return this.generatedKey({ self, args });
     const key =

@@ -37,7 +37,8 @@ export class LeastRecent<N extends Linked> {
   }
 
   get(key: ShortKey): N | undefined {
-    const node = this.nodes.get(key);
+    // V8 looks for what it knows to be a whole number without a call.
+    const node = typeof key === 'number' ? this.nodes.get(key | 0) : this.nodes.get(key);
     if (node === undefined) return undefined;
     const { ring } = this;
     const { previous, next } = node;

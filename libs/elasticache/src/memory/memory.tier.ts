@@ -153,11 +153,7 @@ export class BoundedMemoryTier implements CopyTier {
   }
 
   handOut(entry: Entry): unknown {
-    const { handsOut } = this;
-    const isOne = handsOut === 'frozen' && (entry as Slot).details?.isWritable !== true;
-    if (isOne || handsOut === 'values') return entry.value;
-    const { copy = cloneOf } = this.settings;
-    return copy(entry.value);
+    return this.handsOut === 'values' ? entry.value : this.isolatedOf(entry);
   }
 
   asHit(text: string, entry: Entry, now: number): Entry {
@@ -204,6 +200,13 @@ export class BoundedMemoryTier implements CopyTier {
     const gone = size - this.slots.size;
     this.removed[cause] += gone;
     return gone;
+  }
+
+  private isolatedOf(entry: Entry): unknown {
+    const isOne = this.handsOut === 'frozen' && (entry as Slot).details?.isWritable !== true;
+    if (isOne) return entry.value;
+    const { copy = cloneOf } = this.settings;
+    return copy(entry.value);
   }
 
   private stands(slot: Slot, now: number): boolean {
