@@ -142,6 +142,22 @@ export class NamedCache {
     return entry;
   }
 
+  /** The values of all of these; undefined, and nothing is counted, where one is not in memory. */
+  valuesInMemory(keys: readonly ShortKey[]): unknown[] | undefined {
+    if (CacheTransaction.isAnyOpen) return undefined;
+    const now = this.clock.now();
+    const entries: Entry[] = [];
+    for (const key of keys) {
+      const entry = this.memory.get(key, now);
+      if (entry === undefined) return undefined;
+      entries.push(entry);
+    }
+    return entries.map((entry, i) => {
+      this.recorder.hit(keys[i]!, 'memory');
+      return this.handOutHit(entry);
+    });
+  }
+
   /** The copy in memory of an entry of the shared tier, without counting a hit. */
   copyOf(text: string): Entry | undefined {
     return this.kind === 'shared' ? this.memory.get(text, this.clock.now()) : undefined;

@@ -116,7 +116,10 @@ export class Step<K extends OperationKind = OperationKind> {
 
   /** The same where the arguments tell it; a whole number stays one, so that a hit in memory makes no text of it. */
   shortKey(self: object, args: readonly unknown[]): ShortKey {
-    if (this.isDefaultKeyed) return keyOf(args, this.where);
+    return this.isDefaultKeyed ? keyOf(args, this.where) : this.namedKey(self, args);
+  }
+
+  private namedKey(self: object, args: readonly unknown[]): ShortKey {
     const { ownKey } = this;
     if (ownKey === undefined) return this.generatedKey({ self, args });
     const key =
@@ -184,15 +187,23 @@ export class Step<K extends OperationKind = OperationKind> {
     return named;
   }
 
-  textOfKey(key: unknown): string {
-    return this.encode(key);
+  /** The encoded keys of elements that are named so; undefined where each is generated. */
+  shortKeys(named: readonly unknown[]): ShortKey[] | undefined {
+    return this.generatesKeys ? undefined : Array.from(named, (key) => this.short(key));
   }
 
-  /** The encoded key of one element, which is its own, whatever the other arguments. */
-  elementText(call: Call & { readonly element: unknown }): string {
-    return this.settings.keyGenerator === undefined
-      ? this.encode(call.element)
-      : this.generatedKey(call);
+  /** The encoded key of one element that is named so, whatever the other arguments. */
+  elementKey(call: Call, named: unknown): ShortKey {
+    return this.generatesKeys ? this.generatedKey(call) : this.short(named);
+  }
+
+  private get generatesKeys(): boolean {
+    const { keys } = this.options as CacheableManyOptions;
+    return keys === undefined && this.settings.keyGenerator !== undefined;
+  }
+
+  private short(key: unknown): ShortKey {
+    return isShort(key) ? key : this.encode(key);
   }
 
   /** How a result of this call is stored. */
