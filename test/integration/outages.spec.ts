@@ -3,6 +3,7 @@ import {
   type Cache,
   CacheContext,
   Cacheable,
+  CacheableMany,
   CacheEvict,
   type ElastiCacheModuleOptions,
 } from 'nestjs-elasticache';
@@ -15,6 +16,10 @@ class Articles extends Counter {
   @Cacheable('articles')
   find(id: number): Promise<number> {
     return this.run(id);
+  }
+  @CacheableMany('articles', { keys: (ids: number[]) => ids })
+  findMany(ids: number[]): Promise<number[]> {
+    return Promise.all(ids.map((id) => this.run(id)));
   }
   @CacheEvict('articles')
   async remove(_id: number): Promise<void> {}
@@ -165,6 +170,25 @@ describe('While Redis does not answer', () => {
       }
     },
   );
+
+  it('an eviction of a tag that failed hides what only the entry says it bears, and its copies', async () => {
+    const { articles, manager, service } = await start();
+    await articles.put(7, -1, { tags: ['news'] });
+    await tier.refuse('evict');
+    expect(await manager.evictTags('news')).toBe(false);
+    for (let i = 0; i < 3; i++) {
+      expect(await articles.get(7)).toBeUndefined();
+      expect((await articles.getMany([7])).size).toBe(0);
+      expect(await service.find(7)).not.toBe(-1);
+      expect(await service.findMany([7])).not.toContain(-1);
+    }
+    await tier.permit();
+    await until(
+      'it is made up for',
+      async () => (await service.find(7)) === (await service.find(7)),
+    );
+    expect(await articles.get(7)).not.toBe(-1);
+  });
 
   it('an eviction that failed is of its own tenant alone', async () => {
     const { proxy, articles } = await start({

@@ -115,7 +115,7 @@ export class CacheFacade<K extends Key = Key, V = unknown> implements Cache<K, V
   async getMany(keys: Iterable<K>): Promise<Map<K, V>> {
     const { named } = this;
     const asked = [...keys];
-    const { texts, places } = this.uniqueTexts(asked);
+    const { texts, unique, places } = this.uniqueTexts(asked);
     const asks = texts.map((text) => ({ text, tags: named.tags }));
     const findings = await named.findMany(asks);
     for (const [i, { freshness }] of findings.entries()) {
@@ -123,8 +123,11 @@ export class CacheFacade<K extends Key = Key, V = unknown> implements Cache<K, V
     }
     const values = new Map<K, V>();
     for (const [a, key] of asked.entries()) {
-      const { entry, freshness } = findings[places?.[a] ?? a]!;
-      if (entry !== undefined && freshness !== 'stale') values.set(key, this.valueOf(entry));
+      const i = places?.[a] ?? a;
+      const { entry, freshness } = findings[i]!;
+      if (entry === undefined || freshness === 'stale') continue;
+      const value = this.valueOf(entry);
+      values.set(key, unique[i] === key ? value : (named.copyForJoiner(value) as V));
     }
     return values;
   }

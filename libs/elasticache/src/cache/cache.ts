@@ -3,6 +3,7 @@ import type { CacheEntry, Tier } from '../entry/cache.entry.js';
 import type { MissReason } from '../events/cache.events.js';
 import type { Glob } from '../key/glob.js';
 import type { Key } from '../key/key.encoding.js';
+import type { Removals } from '../memory/removals.js';
 import type { Duration } from '../time/duration.js';
 import type { SingleFlight } from './cache.policy.js';
 
@@ -32,6 +33,8 @@ export interface CacheStats {
   readonly errors: number;
   /** hits / (hits + misses); 0 before the first lookup. */
   readonly hitRate: number;
+  /** From this process's memory; with tenants, of all of them together, in `forAllTenants().stats()` alone. */
+  readonly removals: Removals;
 }
 
 /** What failed and where, for a {@link CacheErrorHandler}. */

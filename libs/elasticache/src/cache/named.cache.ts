@@ -13,7 +13,7 @@ import type { Clock } from '../time/clock.js';
 import type { Random } from '../time/jitter.js';
 import { CacheEvictions } from './cache.evictions.js';
 import type { CachePolicy, SingleFlight } from './cache.policy.js';
-import type { CacheRecorder } from './cache.recorder.js';
+import { type CacheRecorder, type FailureSite, ManyFailures } from './cache.recorder.js';
 import { CacheWrites } from './cache.writes.js';
 import { EntryMaker } from './entry.maker.js';
 import { FencedPut, type PutAsk } from './fenced.put.js';
@@ -145,10 +145,25 @@ export class NamedCache {
   findInMemory(text: ShortKey, now = this.clock.now()): Entry | undefined {
     const entry = this.memory.get(text, now);
     if (entry === undefined) return undefined;
-    const mayConceal = CacheTransaction.isAnyOpen || !this.journal.isEmpty();
-    if (mayConceal && this.isConcealed(text, entry)) return undefined;
+    if (this.mayConceal && this.isConcealed(text, entry)) return undefined;
     this.recorder.hit(text, 'memory');
     return entry;
+  }
+
+  /** The values of all of these; undefined, and nothing is counted, where one is not in memory. */
+  valuesInMemory(keys: readonly ShortKey[]): unknown[] | undefined {
+    if (this.mayConceal) return undefined;
+    const now = this.clock.now();
+    const entries: Entry[] = [];
+    for (const key of keys) {
+      const entry = this.memory.get(key, now);
+      if (entry === undefined) return undefined;
+      entries.push(entry);
+    }
+    return entries.map((entry, i) => {
+      this.recorder.hit(keys[i]!, 'memory');
+      return this.handOutHit(entry);
+    });
   }
 
   /** The copy in memory of an entry of the shared tier, without counting a hit. */
@@ -195,19 +210,22 @@ export class NamedCache {
     if (missing.length === 0) return findings;
     const looks = await this.store.lookMany(missing);
     const arrived = this.clock.now();
-    const failures = new Map<string, Error>(); // an outage is told once, however many keys it concerns
+    const failures = this.failures('get', options.method);
     for (const [m, look] of looks.entries()) {
-      if (look instanceof Error) failures.set(look.message, look);
+      if (look instanceof Error) failures.note(look);
       else findings[places[m]!] = this.judge(missing[m]!, look, options, arrived);
     }
-    for (const failure of failures.values()) {
-      this.recorder.failed(failure, { operation: 'get', method: options.method });
-    }
+    failures.tell();
     return findings;
   }
 
-  /** Looks once more for a call that waited: nothing is counted. */
-  async lookAgain(ask: Ask, options: FindOptions): Promise<Finding> {
+  /** What becomes of the failures of a step that a call takes for many keys. */
+  failures(operation: FailureSite['operation'], method: string | undefined): ManyFailures {
+    return new ManyFailures(this.recorder, { operation, method });
+  }
+
+  /** Looks once more for a call that waited: nothing is counted. `failed`: told of a failure in place of the error handler. */
+  async lookAgain(ask: Ask, options: FindOptions, failed?: ManyFailures['note']): Promise<Finding> {
     if (this.isPending(ask)) return concealed;
     try {
       const look = await this.store.look(ask);
@@ -217,7 +235,8 @@ export class NamedCache {
       if (entry === undefined) return { freshness: 'dead', view };
       return { entry, view, freshness: this.freshnessOf(entry, options) };
     } catch (error) {
-      this.recorder.failed(error, { operation: 'get', method: options.method, key: ask.text });
+      if (failed !== undefined) failed(error);
+      else this.recorder.failed(error, { operation: 'get', method: options.method, key: ask.text });
       return concealed;
     }
   }
@@ -233,7 +252,7 @@ export class NamedCache {
 
   /** Claims the lease for a flight of this process, by its token; undefined where the tier failed, which is reported. */
   claim(ask: Ask, view: View, attempt: ClaimAttempt): Promise<Claim | undefined> {
-    const { flight, token, replaced, method } = attempt;
+    const { flight, token, replaced, method, failed } = attempt;
     this.flights.add(token, flight);
     return this.store.claim(ask, view, { token, replaced }).then(
       (claim) => {
@@ -246,7 +265,8 @@ export class NamedCache {
         // It may have been won all the same: nobody should wait for it.
         void this.writes.release(unsure(ask, token));
         // A claim is a step of storing.
-        this.recorder.failed(error, { operation: 'put', method, key: ask.text });
+        if (failed !== undefined) failed(error);
+        else this.recorder.failed(error, { operation: 'put', method, key: ask.text });
         return undefined;
       },
     );
@@ -385,6 +405,11 @@ export class NamedCache {
     return { freshness: 'dead', seen: view };
   }
 
+  /** Whether what is in memory has to be looked at before it is believed. */
+  private get mayConceal(): boolean {
+    return CacheTransaction.isAnyOpen || !this.journal.isEmpty();
+  }
+
   private isConcealed(text: ShortKey, { tags }: Entry): boolean {
     if (this.isPending({ text, ...(tags && { tags }) })) return true;
     return CacheTransaction.current()?.conceals(this, String(text), tags) ?? false;
@@ -413,6 +438,8 @@ export interface ClaimAttempt {
   readonly token: string;
   readonly replaced?: string | undefined;
   readonly method?: string | undefined;
+  /** Told of a failure in place of the error handler. */
+  readonly failed?: ManyFailures['note'] | undefined;
 }
 
 function unsure({ text, tags }: Ask, token: string): Lease {

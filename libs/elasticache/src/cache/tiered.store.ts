@@ -105,7 +105,7 @@ export class TieredStore implements CacheStore {
     return this.parts.shared.versionsOf(ask, view);
   }
 
-  isCurrent(lease: Lease, view: View): boolean {
+  isCurrent(lease: Lease, view: View): boolean | Promise<boolean> {
     return this.parts.shared.isCurrent(lease, view);
   }
 

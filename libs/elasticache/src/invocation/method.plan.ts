@@ -39,6 +39,8 @@ export interface MethodPlan {
   readonly earlyEvicts: readonly Step<'evict'>[];
   readonly lateEvicts: readonly Step<'evict'>[];
   readonly many: Step<'many'> | undefined;
+  /** The cache of a method with one operation on it and nothing else, so that a hit in memory is all there is to a call. */
+  readonly plainFamily: CacheFamily | undefined;
   readonly reviver: Reviver;
   readonly tags: TagEvictions;
   /** Emissions of an Observable beyond which nothing is stored. */
@@ -80,10 +82,14 @@ export function planOf(method: CachedMethod, type: object, settings: PlanSetting
   const limits = [...cacheables, ...puts].map(
     ({ options }) => options.maxEmissions ?? MAX_EMISSIONS,
   );
+  const returns = isObservable(method) ? 'observable' : 'promise';
+  const [read] = [...cacheables, ...(many ? [many] : [])];
+  const isAlone = method.operations.length === 1 && returns === 'promise';
   return {
     method,
     where,
-    returns: isObservable(method) ? 'observable' : 'promise',
+    returns,
+    plainFamily: isAlone && read ? plainFamilyOf(read) : undefined,
     cacheables,
     puts,
     earlyEvicts: evicts.filter(({ options }) => options.beforeInvocation),
@@ -93,6 +99,15 @@ export function planOf(method: CachedMethod, type: object, settings: PlanSetting
     reviver: reviverOf(revived?.options.type, where),
     maxEmissions: limits.length > 0 ? Math.min(...limits) : MAX_EMISSIONS,
   };
+}
+
+function plainFamilyOf({ options, families }: Step<'cacheable' | 'many'>) {
+  const { condition, type, staleWhileRevalidate, staleIfError, refreshAhead } = options;
+  const isPlain = [condition, type, staleWhileRevalidate, staleIfError, refreshAhead].every(
+    (option) => option === undefined,
+  );
+  const [family, ...others] = families ?? [];
+  return isPlain && others.length === 0 ? family : undefined;
 }
 
 /** What is wrong with the decorators of one method, whatever its calls will be. */

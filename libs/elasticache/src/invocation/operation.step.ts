@@ -116,7 +116,10 @@ export class Step<K extends OperationKind = OperationKind> {
 
   /** The same where the arguments tell it; a whole number stays one, so that a hit in memory makes no text of it. */
   shortKey(self: object, args: readonly unknown[]): ShortKey {
-    if (this.isDefaultKeyed) return keyOf(args, this.where);
+    return this.isDefaultKeyed ? keyOf(args, this.where) : this.namedKey(self, args);
+  }
+
+  private namedKey(self: object, args: readonly unknown[]): ShortKey {
     const { ownKey } = this;
     if (ownKey === undefined) return this.generatedKey({ self, args });
     const key =
@@ -172,8 +175,8 @@ export class Step<K extends OperationKind = OperationKind> {
     return tags as readonly string[];
   }
 
-  /** The encoded keys of a batch of elements, as `keys` names them; undefined where it does not. */
-  texts(call: Call, elements: readonly unknown[]): string[] | undefined {
+  /** The keys of a batch of elements, as `keys` names them; undefined where it does not. */
+  namedKeys(call: Call, elements: readonly unknown[]): readonly unknown[] | undefined {
     const { keys } = this.options as CacheableManyOptions;
     if (keys === undefined) return undefined;
     const named = this.evaluate('keys', () => keys.apply(call.self, [...call.args]));
@@ -181,14 +184,26 @@ export class Step<K extends OperationKind = OperationKind> {
       const problem = `must answer with an array of ${elements.length} keys, one per element`;
       throw this.wrongValue('keys', problem);
     }
-    return named.map((key) => this.encode(key));
+    return named;
   }
 
-  /** The encoded key of one element, which is its own, whatever the other arguments. */
-  elementText(call: Call & { readonly element: unknown }): string {
-    return this.settings.keyGenerator === undefined
-      ? this.encode(call.element)
-      : this.generatedKey(call);
+  /** The encoded keys of elements that are named so; undefined where each is generated. */
+  shortKeys(named: readonly unknown[]): ShortKey[] | undefined {
+    return this.generatesKeys ? undefined : Array.from(named, (key) => this.short(key));
+  }
+
+  /** The encoded key of one element that is named so, whatever the other arguments. */
+  elementKey(call: Call, named: unknown): ShortKey {
+    return this.generatesKeys ? this.generatedKey(call) : this.short(named);
+  }
+
+  private get generatesKeys(): boolean {
+    const { keys } = this.options as CacheableManyOptions;
+    return keys === undefined && this.settings.keyGenerator !== undefined;
+  }
+
+  private short(key: unknown): ShortKey {
+    return isShort(key) ? key : this.encode(key);
   }
 
   /** How a result of this call is stored. */

@@ -142,7 +142,7 @@ export interface CacheStore {
   /** The versions for a value that is loaded without a lease: those that were seen, made where there were none. */
   versionsOf(ask: Ask, view: View): Promise<Versions | undefined>;
   /** Whether a load may be joined by a call that saw these versions after it began. */
-  isCurrent(lease: Lease, view: View): boolean;
+  isCurrent(lease: Lease, view: View): boolean | Promise<boolean>;
 
   /** Before a method whose result will be written; `guarded` in strict mode. */
   begin(ask: Ask, guarded: boolean): Promise<Lease>;

@@ -131,9 +131,8 @@ export class RedisStore implements CacheStore {
     return versions ?? this.stamps.current(ask, versionBytes);
   }
 
-  isCurrent(lease: Lease, view: View): boolean {
-    const { versions } = view;
-    return versions !== undefined && versions.stamp === lease.versions?.stamp;
+  isCurrent(lease: Lease, view: View): boolean | Promise<boolean> {
+    return this.stamps.stands(lease, view as RedisLook);
   }
 
   begin(ask: Ask, guarded: boolean): Promise<Lease> {
