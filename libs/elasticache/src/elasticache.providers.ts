@@ -28,7 +28,7 @@ import {
   scopesOf,
   timeoutOf,
 } from './elasticache.settings.js';
-import { SharedTier } from './elasticache.shared-tier.js';
+import { RedisTier } from './elasticache.redis-tier.js';
 import { CacheConfigurationError, type CacheError } from './errors/cache.errors.js';
 import type { Fault } from './errors/catalogue.js';
 import type { IdentitySource } from './identity/identity.source.js';
@@ -67,7 +67,7 @@ export class ElastiCacheCore {
   private readonly memoryVersions = new MemoryVersions();
   private readonly near = new NearCaches();
   private readonly bus: Bus | undefined;
-  private readonly shared: SharedTier | undefined;
+  private readonly shared: RedisTier | undefined;
   private readonly keeper = new LeaseKeeper();
   private readonly namespace: string;
   private readonly scopes: ScopeResolver;
@@ -253,10 +253,10 @@ export class ElastiCacheCore {
     return new TieredTags({ shared, bus: bus!, isNeeded: () => this.isAnyNear });
   }
 
-  private openShared(connection: RedisConnection): SharedTier {
+  private openShared(connection: RedisConnection): RedisTier {
     const { clock, namespace, near, storeMs } = this;
     const familyOf = (name: string) => this.manager.family(name);
-    return new SharedTier(connection, {
+    return new RedisTier(connection, {
       clock,
       namespace,
       storeMs,
@@ -271,7 +271,7 @@ export class ElastiCacheCore {
     });
   }
 
-  private openBus({ connection }: SharedTier): Bus {
+  private openBus({ connection }: RedisTier): Bus {
     const { clock, near, namespace } = this;
     return new Bus({
       key: new TagLayout(namespace).bus,

@@ -4,7 +4,6 @@ import { cacheRules } from './elasticache.cache-rules.js';
 import { moduleRules } from './elasticache.option-rules.js';
 import type {
   CacheOptions,
-  CacheTimeouts,
   ElastiCacheModuleOptions,
 } from './elasticache.options.js';
 import type { Fault } from './errors/catalogue.js';

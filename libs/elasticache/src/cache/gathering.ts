@@ -1,7 +1,7 @@
 import { type FreshnessPolicy, isSameFreshness } from '../entry/freshness.js';
 import type { SingleFlight } from './cache.policy.js';
 import type { Loaded } from './flight.js';
-import type { Finding } from './named.cache.js';
+import type { Finding } from './finding.js';
 import { isHit, type Outcome, type Target } from './read.target.js';
 
 /** A call that takes part in another's. */

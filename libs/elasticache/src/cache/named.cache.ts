@@ -1,7 +1,7 @@
 import { CacheTransaction } from '../coherence/cache.transaction.js';
 import { type Evicted, noJournal, type PlaceJournal } from '../coherence/journal.js';
 import type { Entry, Tier } from '../entry/cache.entry.js';
-import { type Freshness, freshnessOf, type FreshnessPolicy } from '../entry/freshness.js';
+import { type Freshness, freshnessOf } from '../entry/freshness.js';
 import { CacheSerializationError } from '../errors/cache.errors.js';
 import type { MissReason } from '../events/cache.events.js';
 import type { ShortKey } from '../key/key.layout.js';
@@ -10,71 +10,25 @@ import type { Deadline } from '../resilience/deadline.js';
 import type { Ask, CacheStore, Claim, Lease, Look, Versions, View } from '../store/cache.store.js';
 import { newToken } from '../store/token.js';
 import type { Clock } from '../time/clock.js';
-import type { Random } from '../time/jitter.js';
 import { CacheEvictions } from './cache.evictions.js';
 import type { CachePolicy, SingleFlight } from './cache.policy.js';
 import { type CacheRecorder, type FailureSite, ManyFailures } from './cache.recorder.js';
 import { CacheWrites } from './cache.writes.js';
 import { EntryMaker } from './entry.maker.js';
+import { type ClaimAttempt, concealed, type Finding, type FindOptions } from './finding.js';
 import { FencedPut, type PutAsk } from './fenced.put.js';
-import { closedFlight, type Flight, Flights, landed, type Loaded, type Seat } from './flight.js';
+import { closedFlight, Flights, landed, type Loaded, type Seat } from './flight.js';
 import type { TagSource } from './inheritance.js';
 import { inherit, isPartOf } from './load.context.js';
-import { type LoadRoom, LoadRunner } from './load.runner.js';
+import { LoadRunner } from './load.runner.js';
+import type { NamedCacheParts } from './named.cache.parts.js';
 import { QueuedLoads } from './queued.loads.js';
 import { globalTags, type TagNaming } from '../key/names.js';
-import type { SensitiveValues } from './sensitive.values.js';
 import { WaitingRoom } from './waiting.room.js';
-
-export interface NamedCacheParts {
-  readonly policy: CachePolicy;
-  readonly memory: Memory;
-  readonly store: CacheStore;
-  /** The tier behind `store`. */
-  readonly tier: Tier;
-  /** See {@link TagSource}. */
-  readonly realm: object;
-  readonly recorder: CacheRecorder;
-  readonly clock: Clock;
-  readonly random: Random;
-  /** The parts of its keys beside its name. */
-  readonly place: { readonly namespace: string; readonly version: string; readonly scope: string };
-  /** Whose entries these are, where they are a tenant's. */
-  readonly tenant?: string | undefined;
-  /** Default: those of the global scope. */
-  readonly nameTags?: TagNaming;
-  /** What must not be cached, where there is such. */
-  readonly sensitive?: SensitiveValues | undefined;
-  /** Of the loads of all scopes, where these are bounded. */
-  readonly room?: LoadRoom | undefined;
-  /** Of `waitMs`. */
-  readonly patience: Deadline;
-  /** Of `loadMs`. */
-  readonly limit?: Deadline | undefined;
-  /** Aborted when the application shuts down. */
-  readonly closing: AbortSignal;
-  /** Of the evictions that have failed; default of none. */
-  readonly journal?: PlaceJournal | undefined;
-}
-
-/** What a lookup brought: an entry and how fresh it is, or why there is none. */
-export interface Finding {
-  readonly entry?: Entry;
-  readonly freshness: Freshness;
-  /** What a claim goes by; absent where nothing may be stored: the tier failed, or a transaction has changed the entry. */
-  readonly view?: View;
-  /** In its place, where a unit of work stores nothing. */
-  readonly seen?: View;
-  /** Why there is no entry, as it was counted. */
-  readonly miss?: MissReason;
-}
 
 function same(finding: Finding): Finding {
   return finding;
 }
-
-/** What a call finds that may store nothing: the tier failed, or it is part of a unit of work. */
-const concealed: Finding = { freshness: 'dead' };
 
 /**
  * One cache, on encoded keys: its tiers behind one way to find, to claim, to write and to evict.
@@ -426,20 +380,6 @@ export class NamedCache {
     this.recorder.miss(text, 'eviction pending');
     return concealed;
   }
-}
-
-export interface FindOptions {
-  readonly freshness?: FreshnessPolicy | undefined;
-  readonly method?: string | undefined;
-}
-
-export interface ClaimAttempt {
-  readonly flight: Flight;
-  readonly token: string;
-  readonly replaced?: string | undefined;
-  readonly method?: string | undefined;
-  /** Told of a failure in place of the error handler. */
-  readonly failed?: ManyFailures['note'] | undefined;
 }
 
 function unsure({ text, tags }: Ask, token: string): Lease {

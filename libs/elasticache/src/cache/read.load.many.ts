@@ -8,7 +8,8 @@ import type { KeepOptions } from './entry.maker.js';
 import { Flight, type Loaded, type Seat } from './flight.js';
 import { seenTags } from './inheritance.js';
 import { inheritFrom, isLoading, waiting } from './load.context.js';
-import type { Finding, NamedCache } from './named.cache.js';
+import type { Finding } from './finding.js';
+import type { NamedCache } from './named.cache.js';
 import { allOrNone, bearUnstored, isJoinable } from './read.load.js';
 import type { Outcome, Revive, Target } from './read.target.js';
 

@@ -5,7 +5,8 @@ import type { SingleFlight } from './cache.policy.js';
 import { Flight, type Loaded } from './flight.js';
 import { Inheritance, seenTags } from './inheritance.js';
 import { inheritFrom, isLoading, isWaitingForUs, waiting } from './load.context.js';
-import type { Finding, NamedCache } from './named.cache.js';
+import type { Finding } from './finding.js';
+import type { NamedCache } from './named.cache.js';
 import { delivered, handedOut, type Loader, type Outcome, type Target } from './read.target.js';
 
 /** Times that something else was found than before, after which a load goes unstored. */

@@ -4,7 +4,8 @@ import type { View } from '../store/cache.store.js';
 import { newToken } from '../store/token.js';
 import { Flight } from './flight.js';
 import { outsideOfLoads } from './load.context.js';
-import type { Finding, NamedCache } from './named.cache.js';
+import type { Finding } from './finding.js';
+import type { NamedCache } from './named.cache.js';
 import { loadAndKeep } from './read.load.js';
 import { handedOut, type Loader, type Outcome, reportLoad, type Target } from './read.target.js';
 

@@ -4,7 +4,8 @@ import type { Ask } from '../store/cache.store.js';
 import type { SingleFlight } from './cache.policy.js';
 import type { KeepOptions } from './entry.maker.js';
 import type { Flight, Loaded } from './flight.js';
-import type { Finding, NamedCache } from './named.cache.js';
+import type { Finding } from './finding.js';
+import type { NamedCache } from './named.cache.js';
 
 /** One entry that a call reads and, on a miss, fills. A call may have several: they are asked in order, and all filled. */
 export interface Target {

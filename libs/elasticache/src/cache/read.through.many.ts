@@ -13,7 +13,7 @@ import {
   shareOut,
   targetOf,
 } from './read.load.many.js';
-import type { Finding } from './named.cache.js';
+import type { Finding } from './finding.js';
 import { hitAtOnce, type Outcome, reportLoad, taken } from './read.target.js';
 
 /**

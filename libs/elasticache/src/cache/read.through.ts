@@ -1,7 +1,7 @@
 import { CacheTransaction } from '../coherence/cache.transaction.js';
 import { Gathering } from './gathering.js';
 import { isLoading } from './load.context.js';
-import type { Finding } from './named.cache.js';
+import type { Finding } from './finding.js';
 import { joinOrLoad, loadUnstored } from './read.load.js';
 import { refresh, staleOutcome } from './read.stale.js';
 import {

@@ -10,7 +10,7 @@ import { deadlineOf } from './resilience/link.js';
 import { readWaitOf, RedisExchange } from './store/redis.exchange.js';
 import type { Clock } from './time/clock.js';
 
-export interface SharedTierParts {
+export interface RedisTierParts {
   readonly clock: Clock;
   readonly namespace: string;
   readonly log: LineLog;
@@ -23,7 +23,7 @@ export interface SharedTierParts {
 }
 
 /** The connection of one application, and what keeps its outages from the callers. */
-export class SharedTier {
+export class RedisTier {
   readonly journal: Journal;
   private readonly recovery: Recovery;
   private readonly outages: OutageLog;
@@ -31,7 +31,7 @@ export class SharedTier {
 
   constructor(
     readonly connection: RedisConnection,
-    private readonly parts: SharedTierParts,
+    private readonly parts: RedisTierParts,
   ) {
     const { clock, log, namespace, storeMs } = parts;
     this.outages = new OutageLog(log, clock);
