@@ -2,10 +2,9 @@
 import { explain } from './excerpt.js';
 import type { Finding } from './history.js';
 import type { Configuration, Outcome } from './run.js';
+import { MAX_STALENESS_MS } from './subject.js';
 
 const MOST_EXCERPTS = 3;
-/** The default of `memory.maxStaleness`. */
-const MAX_STALENESS_MS = 1_000;
 
 const COLUMNS: readonly (readonly [string, (outcome: Outcome) => string])[] = [
   ['cache', ({ configuration }) => titleOf(configuration)],

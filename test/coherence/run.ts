@@ -1,7 +1,7 @@
 /** One run of the checker: servers, processes, faults, and the verdict on their history. */
 import { startRedisCluster } from '../support/redis.cluster.js';
 import { type RedisServer, startRedis } from '../support/redis.server.js';
-import { startProxy, type TcpProxy } from '../support/tcp.proxy.js';
+import { type Spoil, startProxy, type TcpProxy } from '../support/tcp.proxy.js';
 import { allFaults, CUT_OFF, type Site } from './faults.js';
 import { judge, lagging, type Read, type Verdict } from './history.js';
 import type { Tally } from './messages.js';
@@ -42,11 +42,13 @@ export interface Outcome extends Verdict {
 }
 
 export const PROCESSES = 4;
+/** The most that an answer to the process with proxies is late by. */
+const LATE_BY_MS = 20;
 const QUIET_MS = 1000;
 const END_WITHIN_MS = 20_000;
 
 export async function run(configuration: Configuration, settings: RunSettings): Promise<Outcome> {
-  const ground = await layGround(configuration);
+  const ground = await layGround(configuration, new Random(settings.seed));
   const crew = new Crew(configuration, settings, ground);
   try {
     const seconds = await crew.work();
@@ -63,14 +65,17 @@ interface Ground {
   address(place: number): Address;
   /** Resolves when all servers answer, after one was started anew. */
   ready(): Promise<void>;
+  deafen(): void;
   clear(): Promise<void>;
 }
 
-async function layGround({ servers: kind }: Configuration): Promise<Ground> {
+async function layGround({ servers: kind }: Configuration, random: Random): Promise<Ground> {
   const isCluster = kind === 'cluster';
   const cluster = isCluster ? await startRedisCluster() : undefined;
   const servers = cluster?.nodes ?? [await startRedis()];
   const proxies = await Promise.all(servers.map((server) => startProxy(server)));
+  const far = new FarAway(random);
+  for (const proxy of proxies) proxy.spoil(far.spoil);
   const direct = { isCluster, ports: servers.map(({ port }) => port), instead: [] };
   const indirect = {
     isCluster,
@@ -82,11 +87,35 @@ async function layGround({ servers: kind }: Configuration): Promise<Ground> {
     proxies,
     address: (place) => (place === CUT_OFF ? indirect : direct),
     ready: async () => cluster?.ready(),
+    deafen: () => far.deafen(),
     async clear() {
       await Promise.all(proxies.map((proxy) => proxy.stop()));
       await (cluster ?? servers[0]!).stop();
     },
   };
+}
+
+/**
+ * What the connections of the process with proxies are like. What others tell it comes at once, by
+ * the one that it reads the stream on: so an answer may be overtaken by what has made it untrue.
+ */
+class FarAway {
+  private readonly readers = new Set<object>();
+  private readonly deaf = new WeakSet<object>();
+
+  constructor(private readonly random: Random) {}
+
+  readonly spoil: Spoil = (chunk, { to, connection }) => {
+    if (to === 'server' && chunk.includes('xread')) this.readers.add(connection);
+    if (this.deaf.has(connection)) return { then: 'silence' };
+    const isAnswer = to === 'client' && !this.readers.has(connection);
+    return { arrives: chunk, afterMs: isAnswer ? this.random.upTo(LATE_BY_MS) : 0 };
+  };
+
+  deafen(): void {
+    for (const connection of this.readers) this.deaf.add(connection);
+    this.readers.clear();
+  }
 }
 
 class Crew implements Site {
@@ -118,6 +147,8 @@ class Crew implements Site {
   }
 
   readonly ready = (): Promise<void> => this.ground.ready();
+
+  readonly deafen = (): void => this.ground.deafen();
 
   readonly replace = async (place: number): Promise<void> => {
     const worker = this.hire(place);

@@ -67,6 +67,9 @@ export interface Address {
 
 export type CreateSubject = (options: SubjectOptions, register: Register) => Promise<Subject>;
 
+/** How far behind others' invalidations copies in memory may be: less than writes pause for, so that nothing repairs one that stays. */
+export const MAX_STALENESS_MS = 300;
+
 /** Hot keys, each in one of the groups that share a tag. */
 export const KEYS = [0, 1, 2, 3, 4, 5, 6, 7, 8];
 

@@ -7,6 +7,7 @@ import {
   type Commit,
   type CreateSubject,
   groupOf,
+  MAX_STALENESS_MS,
   type ReadOperation,
   type Register,
   type WriteOperation,
@@ -38,7 +39,9 @@ const create: CreateSubject = async (options, register) => {
       consistency: options.consistency,
       timeouts: { wait: WAIT },
       // Where memory is the only tier there is nothing else to switch off.
-      ...(redis && !options.subject.endsWith('/memory') && { memory: false as const }),
+      ...(redis && {
+        memory: options.subject.endsWith('/memory') && { maxStaleness: MAX_STALENESS_MS },
+      }),
     },
     errorHandler: (_, { operation }) => void failures[operation === 'get' ? 'reads' : 'writes']++,
   });
