@@ -149,7 +149,7 @@ export class NamedCache {
 
   /** What is there for a call that takes expired entries as `freshness` says. Counts a hit or a miss. */
   async find(ask: Ask, options: FindOptions = {}): Promise<Finding> {
-    const inMemory = options.freshness === undefined ? this.findInMemory(ask.text) : undefined;
+    const inMemory = takesCopies(options) ? this.findInMemory(ask.text) : undefined;
     return inMemory ? { entry: inMemory, freshness: 'fresh' } : this.findShared(ask, options, same);
   }
 
@@ -175,7 +175,7 @@ export class NamedCache {
     const missing: Ask[] = [];
     const places: number[] = [];
     for (const [i, ask] of asks.entries()) {
-      const entry = options.freshness === undefined ? this.findInMemory(ask.text, now) : undefined;
+      const entry = takesCopies(options) ? this.findInMemory(ask.text, now) : undefined;
       findings.push(entry ? { entry, freshness: 'fresh' } : concealed);
       if (entry === undefined) places[missing.push(ask) - 1] = i;
     }
@@ -367,7 +367,13 @@ export class NamedCache {
 
 export interface FindOptions {
   readonly freshness?: FreshnessPolicy | undefined;
+  readonly only?: Tier | undefined;
   readonly method?: string | undefined;
+}
+
+/** Whether memory is asked first: it does not know expired entries. */
+export function takesCopies({ freshness, only }: FindOptions): boolean {
+  return freshness === undefined && only !== 'shared';
 }
 
 export interface ClaimAttempt {

@@ -110,14 +110,21 @@ function valueOf({ value }: Outcome): unknown {
   return value;
 }
 
+const MORE_THAN_SIMPLE = [
+  'condition',
+  'type',
+  'memory',
+  'shared',
+  'staleWhileRevalidate',
+  'staleIfError',
+  'refreshAhead',
+] as const;
+
 function simplePlan(plan: MethodPlan): SimplePlan | undefined {
   const [step] = plan.cacheables;
   const operations = plan.method.operations.length;
   if (step === undefined || operations > 1 || plan.returns === 'observable') return undefined;
-  const { condition, type, staleWhileRevalidate, staleIfError, refreshAhead } = step.options;
-  const isPlain = [condition, type, staleWhileRevalidate, staleIfError, refreshAhead].every(
-    (option) => option === undefined,
-  );
+  const isPlain = MORE_THAN_SIMPLE.every((option) => step.options[option] === undefined);
   const [family, ...others] = step.families ?? [];
   if (family === undefined || others.length > 0 || !isPlain) return undefined;
   return { plan, step, family, sharing: step.options.singleFlight ?? family.policy.singleFlight };

@@ -3,6 +3,7 @@ import { Observable } from 'rxjs';
 import type { CacheFamily } from '../cache/cache.family.js';
 import type { TagEvictions } from '../cache/tag.evictions.js';
 import type { TagNaming } from '../key/names.js';
+import { tierProblem } from '../cache/operation.tiers.js';
 import type { Fault } from '../errors/catalogue.js';
 import { faultsIn } from './option.rules.js';
 import { type CachedMethod, configOf, returnTypeOf } from './cache.metadata.js';
@@ -156,6 +157,8 @@ function operationFaults({ kind, options }: CacheOperation, config: CacheConfigO
   exclude('allEntries', ['pattern']);
   if (kind === 'evict') exclude('tags', ['key', 'keyGenerator', 'allEntries', 'pattern']);
   exclude('keys', ['keyGenerator']);
+  const problem = kind === 'evict' ? undefined : tierProblem(given);
+  if (problem !== undefined) faults.push(`\`shared\`: ${problem}`);
   if (kind === 'evict' && options.beforeInvocation) {
     const late = Object.keys(given).filter((name) => given[name] instanceof FromResult);
     if (late.length > 0)
