@@ -40,6 +40,23 @@ describe.each(['default', 'strict'] as const)('in the mode %s', (consistency) =>
       TIMEOUT_MS,
     );
 
+    it(
+      'nor does one of what is made of cached rows',
+      async () => {
+        const redis = server && { isCluster: false, ports: [server.port], instead: [] };
+        const subject = 'elasticache/nested';
+        const own = await Stage.open(create, { subject, consistency, ...(redis ? { redis } : {}) });
+        try {
+          const complaints: string[] = [];
+          for await (const complaint of inFlight(own)) complaints.push(complaint);
+          expect(complaints).toEqual([]);
+        } finally {
+          await own.close();
+        }
+      },
+      TIMEOUT_MS,
+    );
+
     // Memory dies with its process.
     if (consistency === 'strict' && tier === 'Redis') {
       it(

@@ -7,7 +7,7 @@ import { judge, lagging, type Read, type Verdict } from './history.js';
 import type { Tally } from './messages.js';
 import { sleep, within } from './monotonic.js';
 import { Random } from './random.js';
-import type { Address, SubjectOptions } from './subject.js';
+import { type Address, hasCopies, type SubjectOptions } from './subject.js';
 import { Book, Worker } from './worker.js';
 
 export interface Configuration {
@@ -143,7 +143,7 @@ class Crew implements Site {
   }
 
   get hasStream() {
-    return this.configuration.subject === 'elasticache/memory';
+    return hasCopies(this.configuration.subject);
   }
 
   readonly ready = (): Promise<void> => this.ground.ready();

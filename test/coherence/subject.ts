@@ -67,6 +67,11 @@ export interface Address {
 
 export type CreateSubject = (options: SubjectOptions, register: Register) => Promise<Subject>;
 
+/** Whether each process has copies in its memory, and a stream tells it of invalidations. */
+export function hasCopies(subject: string): boolean {
+  return subject.startsWith('elasticache/memory');
+}
+
 /** How far behind others' invalidations copies in memory may be: less than writes pause for, so that nothing repairs one that stays. */
 export const MAX_STALENESS_MS = 300;
 
