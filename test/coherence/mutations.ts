@@ -5,8 +5,8 @@ export interface Mutation {
   readonly name: string;
   readonly edits: readonly Edit[];
   readonly consistency: 'default' | 'strict';
-  /** The plays that must catch it; none where copies in memory may be late, which plays are not. */
-  readonly plays?: 'inFlight' | 'overlap' | 'crash';
+  /** The plays that must catch it; none where it takes faults. */
+  readonly plays?: 'inFlight' | 'overlap' | 'crash' | 'overtaken';
   /** Whether the random workload catches it, too, within a minute. */
   readonly isCaughtByChance: boolean;
   /** Default: in Redis alone, and without faults unless it is strict. */
@@ -236,11 +236,11 @@ export const MUTATIONS: readonly Mutation[] = [
       {
         file: 'cache/tiered.store.js',
         find: 'const outcome = await work().catch(',
-        replace: 'await publish();\n        const outcome = await work().catch(',
+        replace: 'await publish();\n    const outcome = await work().catch(',
       },
       {
         file: 'cache/tiered.store.js',
-        find: 'await publish();\n        return outcome;',
+        find: 'await publish();\n    return outcome;',
         replace: 'return outcome;',
       },
     ],
@@ -258,6 +258,7 @@ export const MUTATIONS: readonly Mutation[] = [
       },
     ],
     consistency: 'default',
+    plays: 'overtaken',
     isCaughtByChance: true,
     workload: { subject: 'elasticache/memory', faults: 'none' },
   },
@@ -271,6 +272,7 @@ export const MUTATIONS: readonly Mutation[] = [
       },
     ],
     consistency: 'default',
+    plays: 'overtaken',
     isCaughtByChance: true,
     workload: { subject: 'elasticache/memory/nested', faults: 'none' },
   },

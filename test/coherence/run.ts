@@ -1,7 +1,8 @@
 /** One run of the checker: servers, processes, faults, and the verdict on their history. */
 import { startRedisCluster } from '../support/redis.cluster.js';
 import { type RedisServer, startRedis } from '../support/redis.server.js';
-import { type Spoil, startProxy, type TcpProxy } from '../support/tcp.proxy.js';
+import { startProxy, type TcpProxy } from '../support/tcp.proxy.js';
+import { FarAway } from './far.away.js';
 import { allFaults, CUT_OFF, type Site } from './faults.js';
 import { judge, lagging, type Read, type Verdict } from './history.js';
 import type { Tally } from './messages.js';
@@ -74,7 +75,7 @@ async function layGround({ servers: kind }: Configuration, random: Random): Prom
   const cluster = isCluster ? await startRedisCluster() : undefined;
   const servers = cluster?.nodes ?? [await startRedis()];
   const proxies = await Promise.all(servers.map((server) => startProxy(server)));
-  const far = new FarAway(random);
+  const far = new FarAway(() => random.upTo(LATE_BY_MS));
   for (const proxy of proxies) proxy.spoil(far.spoil);
   const direct = { isCluster, ports: servers.map(({ port }) => port), instead: [] };
   const indirect = {
@@ -93,29 +94,6 @@ async function layGround({ servers: kind }: Configuration, random: Random): Prom
       await (cluster ?? servers[0]!).stop();
     },
   };
-}
-
-/**
- * What the connections of the process with proxies are like. What others tell it comes at once, by
- * the one that it reads the stream on: so an answer may be overtaken by what has made it untrue.
- */
-class FarAway {
-  private readonly readers = new Set<object>();
-  private readonly deaf = new WeakSet<object>();
-
-  constructor(private readonly random: Random) {}
-
-  readonly spoil: Spoil = (chunk, { to, connection }) => {
-    if (to === 'server' && chunk.includes('xread')) this.readers.add(connection);
-    if (this.deaf.has(connection)) return { then: 'silence' };
-    const isAnswer = to === 'client' && !this.readers.has(connection);
-    return { arrives: chunk, afterMs: isAnswer ? this.random.upTo(LATE_BY_MS) : 0 };
-  };
-
-  deafen(): void {
-    for (const connection of this.readers) this.deaf.add(connection);
-    this.readers.clear();
-  }
 }
 
 class Crew implements Site {

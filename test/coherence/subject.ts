@@ -51,6 +51,8 @@ export interface SubjectOptions {
   /** The name of a file in `subjects/`, and of a variant that it knows: `bentocache/memory`. */
   readonly subject: string;
   readonly consistency: 'default' | 'strict';
+  /** Of copies in memory; default {@link MAX_STALENESS_MS}. */
+  readonly maxStalenessMs?: number;
   /** Without one, memory is the only tier. */
   readonly redis?: Address;
   /** The library's entry, where it is not the package as it was built. */

@@ -44,7 +44,7 @@ const create: CreateSubject = async (options, register) => {
       timeouts: { wait: WAIT },
       // Where memory is the only tier there is nothing else to switch off.
       ...(redis && {
-        memory: isNear && { maxStaleness: MAX_STALENESS_MS },
+        memory: isNear && { maxStaleness: options.maxStalenessMs ?? MAX_STALENESS_MS },
       }),
     },
     errorHandler: (_, { operation }) => void failures[operation === 'get' ? 'reads' : 'writes']++,
