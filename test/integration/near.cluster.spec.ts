@@ -9,6 +9,8 @@ import { type RedisCluster, startRedisCluster } from '../support/redis.cluster.j
 import { until } from '../support/waiting.js';
 
 const ids = times(30, (id) => id);
+const silence = () => {};
+const quiet = { log: silence, warn: silence, error: silence };
 let namespaces = 0;
 
 describe('Copies in memory in front of a cluster of three primaries', () => {
@@ -46,7 +48,7 @@ describe('Copies in memory in front of a cluster of three primaries', () => {
         }),
       ],
     })
-      .setLogger(false)
+      .setLogger(quiet)
       .compile();
     applications.push(application);
     await application.init();
