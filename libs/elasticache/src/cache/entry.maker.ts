@@ -1,3 +1,4 @@
+import type { Tier } from '../entry/cache.entry.js';
 import { type FreshnessPolicy, staleWindowMs } from '../entry/freshness.js';
 import { CacheError, evaluated } from '../errors/cache.errors.js';
 import type { Ask, StoreWrite } from '../store/cache.store.js';
@@ -19,6 +20,8 @@ export interface KeepOptions {
   readonly lateTags?: ((loaded: Loaded) => readonly string[]) | undefined;
   /** How this operation takes expired entries, where not as the cache does. */
   readonly freshness?: FreshnessPolicy | undefined;
+  /** The one tier that it is left with, where it goes without the other. */
+  readonly only?: Tier | undefined;
   /** The decorated method, for error reports. */
   readonly method?: string | undefined;
 }
@@ -83,7 +86,8 @@ export class EntryMaker {
       ...(tags.length > 0 && { tags }),
     };
     const lifeMs = ttlMs + staleWindowMs(options.freshness ?? policy.freshness);
-    return { text, entry, lifeMs, ...(inherited && { inherited }) };
+    const { only } = options;
+    return { text, entry, lifeMs, ...(inherited && { inherited }), ...(only && { only }) };
   }
 
   private storable(value: unknown, { method = this.parts.where }: KeepOptions): unknown {

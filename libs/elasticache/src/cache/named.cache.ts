@@ -12,7 +12,7 @@ import type { Clock } from '../time/clock.js';
 import type { Random } from '../time/jitter.js';
 import { CacheEvictions } from './cache.evictions.js';
 import type { CachePolicy, SingleFlight } from './cache.policy.js';
-import { type CacheRecorder, type FailureSite, ManyFailures } from './cache.recorder.js';
+import { type CacheRecorder, ManyFailures } from './cache.recorder.js';
 import { CacheWrites } from './cache.writes.js';
 import { EntryMaker } from './entry.maker.js';
 import { FencedPut, type PutAsk } from './fenced.put.js';
@@ -22,6 +22,7 @@ import { inherit, isPartOf } from './load.context.js';
 import { type LoadRoom, LoadRunner } from './load.runner.js';
 import { QueuedLoads } from './queued.loads.js';
 import { globalTags, type TagNaming } from '../key/names.js';
+import { takesCopies } from './operation.tiers.js';
 import type { SensitiveValues } from './sensitive.values.js';
 import { WaitingRoom } from './waiting.room.js';
 
@@ -165,7 +166,7 @@ export class NamedCache {
 
   /** What is there for a call that takes expired entries as `freshness` says. Counts a hit or a miss. */
   async find(ask: Ask, options: FindOptions = {}): Promise<Finding> {
-    const inMemory = options.freshness === undefined ? this.findInMemory(ask.text) : undefined;
+    const inMemory = takesCopies(options) ? this.findInMemory(ask.text) : undefined;
     return inMemory ? { entry: inMemory, freshness: 'fresh' } : this.findShared(ask, options, same);
   }
 
@@ -191,25 +192,21 @@ export class NamedCache {
     const missing: Ask[] = [];
     const places: number[] = [];
     for (const [i, ask] of asks.entries()) {
-      const entry = options.freshness === undefined ? this.findInMemory(ask.text, now) : undefined;
+      const entry = takesCopies(options) ? this.findInMemory(ask.text, now) : undefined;
       findings.push(entry ? { entry, freshness: 'fresh' } : concealed);
       if (entry === undefined) places[missing.push(ask) - 1] = i;
     }
     if (missing.length === 0) return findings;
     const looks = await this.store.lookMany(missing);
     const arrived = this.clock.now();
-    const failures = this.failures('get', options.method);
+    const { method } = options;
+    const failures = new ManyFailures(this.recorder, { operation: 'get', method });
     for (const [m, look] of looks.entries()) {
       if (look instanceof Error) failures.note(look);
       else findings[places[m]!] = this.judge(missing[m]!, look, options, arrived);
     }
     failures.tell();
     return findings;
-  }
-
-  /** What becomes of the failures of a step that a call takes for many keys. */
-  failures(operation: FailureSite['operation'], method: string | undefined): ManyFailures {
-    return new ManyFailures(this.recorder, { operation, method });
   }
 
   /** Looks once more for a call that waited: nothing is counted. `failed`: told of a failure in place of the error handler. */
@@ -240,7 +237,7 @@ export class NamedCache {
       (error: unknown) => {
         flight.land(undefined);
         // It may have been won all the same: nobody should wait for it.
-        void this.writes.release(unsure(ask, token));
+        void this.writes.release({ ...ask, token, kind: 'load', versions: undefined });
         // A claim is a step of storing.
         if (failed !== undefined) failed(error);
         else this.recorder.failed(error, { operation: 'put', method, key: ask.text });
@@ -388,6 +385,7 @@ export class NamedCache {
 
 export interface FindOptions {
   readonly freshness?: FreshnessPolicy | undefined;
+  readonly only?: Tier | undefined;
   readonly method?: string | undefined;
 }
 
@@ -398,8 +396,4 @@ export interface ClaimAttempt {
   readonly method?: string | undefined;
   /** Told of a failure in place of the error handler. */
   readonly failed?: ManyFailures['note'] | undefined;
-}
-
-function unsure({ text, tags }: Ask, token: string): Lease {
-  return { text, tags, token, kind: 'load', versions: undefined };
 }
