@@ -14,6 +14,8 @@ import { mergedTags, MOST_TAGS, tagsFault } from './tags.js';
 /** How one operation differs from what the cache does by itself. */
 export interface KeepOptions {
   readonly ttl?: ((loaded: Loaded) => Duration | undefined) | undefined;
+  /** The lifetime was announced, or is another's: jitter must not shorten it. */
+  readonly isExact?: boolean;
   readonly unless?: ((loaded: Loaded) => boolean) | undefined;
   /** Tags that only the value names. */
   readonly lateTags?: ((loaded: Loaded) => readonly string[]) | undefined;
@@ -55,6 +57,11 @@ export class EntryMaker {
     return sensitive !== undefined && sensitive.refuses(value, method);
   }
 
+  /** What must not be cached, where there is such. */
+  get sensitive(): SensitiveValues | undefined {
+    return this.parts.sensitive;
+  }
+
   /**
    * The entry to be written, or undefined for what is not to be stored.
    *
@@ -70,7 +77,8 @@ export class EntryMaker {
     }
     const { policy, clock, random } = this.parts;
     const { text } = ask;
-    const ttlMs = shortened(this.lifetimeMs(text, loaded, options), policy.jitter, random);
+    const jitter = options.isExact ? 0 : policy.jitter;
+    const ttlMs = shortened(this.lifetimeMs(text, loaded, options), jitter, random);
     const createdAt = clock.now();
     const own = this.tagsOf({ ask, loaded, options });
     const tags = inherited ? this.withInherited(own, inherited, options) : own;

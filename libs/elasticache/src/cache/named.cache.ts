@@ -21,8 +21,8 @@ import type { TagSource } from './inheritance.js';
 import { inherit, isPartOf } from './load.context.js';
 import { type LoadRoom, LoadRunner } from './load.runner.js';
 import { QueuedLoads } from './queued.loads.js';
-import { globalTags, type TagNaming } from '../key/names.js';
 import type { SensitiveValues } from './sensitive.values.js';
+import { globalTags, type TagNaming } from '../key/names.js';
 import { WaitingRoom } from './waiting.room.js';
 
 export interface NamedCacheParts {
@@ -290,6 +290,11 @@ export class NamedCache {
   /** Whether the cache does not keep the value. */
   refuses(value: unknown): boolean {
     return this.maker.refuses(value, {});
+  }
+
+  /** What must not be in its values, where there is such. */
+  get sensitive(): SensitiveValues | undefined {
+    return this.maker.sensitive;
   }
 
   freshnessOf(

@@ -1,0 +1,166 @@
+import type { ExecutionContext } from '@nestjs/common';
+
+import type { KeepOptions } from '../cache/entry.maker.js';
+import { evaluated } from '../errors/cache.errors.js';
+import { type Duration, parseDuration } from '../time/duration.js';
+import type { Account } from './answer.js';
+import { type FieldValue, joined } from './cache.control.js';
+import { cacheStatus } from './cache.status.js';
+import type { Captured } from './detached.response.js';
+import type { Exchange } from './exchange.js';
+import { responseDefaults } from './http.options.js';
+import type { Place } from './place.js';
+import type { Passage } from './response.loads.js';
+import type { RoutePlan } from './route.plan.js';
+import { comesBack } from './shown.js';
+import { type Freshness, freshnessOf, obstacle } from './storability.js';
+import { storedFrom, type StoredResponse, varyOfRoute } from './stored.response.js';
+
+/** A response, and the circumstances it was made in. */
+export interface Making {
+  readonly response: Captured;
+  readonly before: ReadonlyMap<string, FieldValue>;
+  readonly passage: Passage;
+  readonly place: Place;
+  readonly plan: RoutePlan;
+  readonly exchange: Exchange;
+  readonly isAuthorised: boolean;
+  readonly context: ExecutionContext;
+}
+
+/** A response as it is to be stored. */
+export interface MadeResponse {
+  readonly stored: StoredResponse;
+  readonly lifetimeMs: number;
+  readonly options: KeepOptions;
+}
+
+/** Fields that a route may be found to depend on; beyond them it depends on everything. */
+const MOST_LEARNED = 8;
+
+/** Decides whether a response is stored, and what is kept of it. */
+export class ResponseMaker {
+  /** What is stored, or why nothing is. */
+  async make(making: Making): Promise<MadeResponse | string> {
+    const { response, plan, place, isAuthorised } = making;
+    const { options } = plan;
+    const { statuses = responseDefaults.statuses, maxBodyBytes = responseDefaults.maxBodyBytes } =
+      options;
+    const { status, fields, unhooked } = response;
+    const refused = obstacle(fields, { status, statuses, isUsers: place.isUsers, isAuthorised });
+    if (refused !== undefined) return refused;
+    const body = unhooked?.body ?? response.body;
+    if (body.length > maxBodyBytes) return 'too large';
+    if (holdsSensitive(making, body)) return 'sensitive';
+    if (!this.learn(making)) return 'Vary';
+    const { now } = this.clockOf(place);
+    const freshness = freshnessOf(fields, now);
+    const lifetimeMs = freshness.lifetimeMs ?? (await this.ownLifetime(making));
+    const leftMs = (lifetimeMs ?? 0) - freshness.ageMs;
+    if (lifetimeMs === undefined || leftMs <= 0) return 'no freshness';
+    const stored = this.storedOf(making, { freshness, lifetimeMs, now });
+    return { stored, lifetimeMs: leftMs, options: this.keepOptions(making, stored, leftMs) };
+  }
+
+  /** Says on a response that is not looked at what becomes of the request. */
+  announce(exchange: Exchange, { verdict, handling }: Account): void {
+    exchange.setField('cache-status', cacheStatus(handling));
+    exchange.setField('x-cache', verdict);
+  }
+
+  varyOf({ vary, learned }: RoutePlan): string[] {
+    return [...vary, ...learned];
+  }
+
+  private clockOf({ cache }: Place) {
+    return { now: cache.clock.now() };
+  }
+
+  /** Remembers what the route depends on. False where that is too much to tell variants by. */
+  private learn({ response, before, plan }: Making): boolean {
+    const { fields, unhooked } = response;
+    const names = varyOfRoute(unhooked?.fields ?? fields, before, []);
+    const added = names.filter((name) => !plan.vary.includes(name));
+    if (new Set([...plan.learned, ...added]).size > MOST_LEARNED) return false;
+    for (const name of added) plan.learned.add(name);
+    return true;
+  }
+
+  private async ownLifetime({ plan, place, context }: Making): Promise<number | undefined> {
+    if (plan.isByHandler) return undefined;
+    const chosen = await plan.ttl?.(context);
+    if (chosen !== undefined && chosen !== null) return parseDuration(chosen) ?? 0;
+    const { ttl } = place.cache.policy;
+    if (typeof ttl === 'number') return ttl;
+    const answer: Duration = evaluated(plan.method, 'ttl', () =>
+      ttl({ key: plan.label, value: undefined }),
+    );
+    return parseDuration(answer) ?? 0;
+  }
+
+  private storedOf(
+    making: Making,
+    { freshness, lifetimeMs, now }: { freshness: Freshness; lifetimeMs: number; now: number },
+  ): StoredResponse {
+    const { response: captured, before, plan, place, exchange, passage } = making;
+    const { options, decorated } = plan;
+    const { policy } = place.cache;
+    const windowOf = (name: 'staleWhileRevalidate' | 'staleIfError') =>
+      parseDuration(options[name]) ?? policy.freshness[`${name}Ms`];
+    const names = [...new Set([...plan.vary, ...namesInVary(making)])];
+    return storedFrom({
+      captured,
+      before,
+      decorated,
+      freshness,
+      windows: {
+        staleWhileRevalidateMs:
+          freshness.staleWhileRevalidateMs ?? windowOf('staleWhileRevalidate'),
+        staleIfErrorMs: freshness.staleIfErrorMs ?? windowOf('staleIfError'),
+      },
+      cacheControl: `${place.isPrivate ? 'private, ' : ''}max-age=${Math.floor(lifetimeMs / 1000)}`,
+      vary: plan.vary,
+      weakEtags: options.weakEtags ?? responseDefaults.weakEtags,
+      selecting: names.map((name) => [name, exchange.header(name)] as const),
+      seen: plan.hasOuter ? seenIn(passage) : [],
+      now,
+    });
+  }
+
+  private keepOptions({ plan, context, passage }: Making, stored: StoredResponse, leftMs: number) {
+    const { tags } = plan.options;
+    const [, , staleWhileRevalidateMs, staleIfErrorMs] = stored[3];
+    const options: KeepOptions = {
+      ttl: () => leftMs,
+      isExact: true,
+      method: plan.method,
+      freshness: { staleWhileRevalidateMs, staleIfErrorMs, refreshAhead: undefined },
+      ...(typeof tags === 'function' && {
+        lateTags: () => tags(context, passage.emitted.at(-1)),
+      }),
+    };
+    return options;
+  }
+}
+
+/** What interceptors around the cache saw: one value, if it comes back as it was. */
+function seenIn({ emitted }: Passage): readonly unknown[] {
+  return emitted.length === 1 && comesBack(emitted[0]) ? emitted : [];
+}
+
+function namesInVary({ response, before }: Making): string[] {
+  const { fields, unhooked } = response;
+  return varyOfRoute(unhooked?.fields ?? fields, before, []);
+}
+
+/** What must not be cached must not be in a response either. */
+function holdsSensitive({ place, plan, response }: Making, body: Buffer): boolean {
+  const { cache } = place;
+  const isJson = /[/+]json\b/i.test(joined(response.fields.get('content-type')) ?? '');
+  if (cache.sensitive === undefined || !isJson || body.length === 0) return false;
+  try {
+    return cache.sensitive.isIn(JSON.parse(body.toString()), plan.method);
+  } catch {
+    return false; // not the JSON it says it is
+  }
+}
