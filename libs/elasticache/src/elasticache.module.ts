@@ -12,6 +12,7 @@ import {
   ApplicationConfig,
   DiscoveryModule,
   DiscoveryService,
+  HttpAdapterHost,
 } from '@nestjs/core';
 
 import { CacheManager } from './cache/cache.manager.js';
@@ -164,9 +165,9 @@ export function rootModule(
     },
     {
       provide: RESPONSE_CACHING_TOKEN,
-      inject: [ElastiCacheCore, ApplicationConfig],
-      useFactory: (core: ElastiCacheCore, application: ApplicationConfig) =>
-        core.responses(application),
+      inject: [ElastiCacheCore, ApplicationConfig, HttpAdapterHost],
+      useFactory: (core: ElastiCacheCore, application: ApplicationConfig, host: HttpAdapterHost) =>
+        core.responses(application, host),
     },
     ...names.map((name) => cacheProvider(name)),
   ];

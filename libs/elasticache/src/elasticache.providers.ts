@@ -1,5 +1,5 @@
 import { ClassSerializerInterceptor, Logger } from '@nestjs/common';
-import type { ApplicationConfig } from '@nestjs/core';
+import type { ApplicationConfig, HttpAdapterHost } from '@nestjs/core';
 
 import type { CacheErrorContext, CacheErrorHandler } from './cache/cache.js';
 import type { CacheFamily } from './cache/cache.family.js';
@@ -136,7 +136,7 @@ export class ElastiCacheCore {
   }
 
   /** The caching of controllers' responses; undefined where caching is off. */
-  responses(application: ApplicationConfig): ResponseCaching | undefined {
+  responses(application: ApplicationConfig, host: HttpAdapterHost): ResponseCaching | undefined {
     if (this.caching === undefined) return undefined;
     const { manager, identity, options } = this;
     return new ResponseCaching({
@@ -150,6 +150,7 @@ export class ElastiCacheCore {
         // What they make of a response is in its bytes, or is nothing.
         transparent: [IdentityInterceptor, ClassSerializerInterceptor],
       }),
+      reply: (response, body) => host.httpAdapter.reply(response, body) as unknown,
       warn: (message) => logger.warn(message),
     });
   }

@@ -32,6 +32,8 @@ export interface CachedRequestParts {
   readonly exchange: Exchange;
   readonly place: Place;
   readonly maker: ResponseMaker;
+  /** Answers as Nest does. */
+  readonly reply: (exchange: Exchange, body: unknown) => unknown;
   readonly demands: ClientDemands | undefined;
   /** It sends credentials, and its route shares nothing that was made for them. */
   readonly isAuthorised: boolean;
@@ -305,8 +307,12 @@ export class CachedRequest {
       const load = { seen, under: held, forward, passage, isAnswered };
       void this.conclude(response, load);
     };
+    const { plan, reply } = this.parts;
     const run = { exchange, next, cache, text, flight: under?.flight, start, isAnswered };
-    return runDetached(run, { captured, lost });
+    return runDetached(
+      { ...run, reply: plan.hasOuter ? undefined : (body) => reply(exchange, body) },
+      { captured, lost },
+    );
   }
 
   private async conclude(whole: Captured, load: Load): Promise<void> {

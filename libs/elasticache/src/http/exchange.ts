@@ -37,11 +37,12 @@ export class Exchange {
 
   constructor(
     readonly platform: PlatformRequest,
-    response: object,
+    /** As the platform hands it to Nest. */
+    readonly target: object,
   ) {
     this.request = platform.raw ?? (platform as unknown as IncomingMessage);
-    this.reply = 'raw' in response ? (response as Reply) : undefined;
-    this.response = this.reply?.raw ?? (response as ServerResponse);
+    this.reply = 'raw' in target ? (target as Reply) : undefined;
+    this.response = this.reply?.raw ?? (target as ServerResponse);
   }
 
   /** As the client sent it: a router may have cut off what it is mounted on. */

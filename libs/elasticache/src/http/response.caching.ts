@@ -20,6 +20,8 @@ export interface ResponseCachingParts extends Places {
   readonly manager: CacheManager;
   readonly isKnown: (cacheName: string) => boolean;
   readonly surroundings: () => RouteSurroundings;
+  /** Answers as Nest does. */
+  readonly reply: (response: object, body: unknown) => unknown;
   readonly warn: (message: string) => void;
 }
 
@@ -161,7 +163,9 @@ export class ResponseCaching {
     };
     const texts = () => this.texts(request, base);
     const { maker } = this;
-    return new CachedRequest({ ...request, plan, maker, demands, texts, isKnown, tagsOf }).run();
+    const reply = ({ target }: Exchange, body: unknown) => this.parts.reply(target, body);
+    const parts = { ...request, plan, maker, demands, texts, isKnown, tagsOf, reply };
+    return new CachedRequest(parts).run();
   }
 
   /** The key without a variant. */

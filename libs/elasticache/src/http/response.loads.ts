@@ -33,6 +33,8 @@ export interface HandlerRun {
   readonly start: Start;
   /** The client has an answer already. */
   readonly isAnswered: boolean;
+  /** Answers as Nest does; undefined where interceptors of others have a say in that. */
+  readonly reply: ((body: unknown) => unknown) | undefined;
 }
 
 /**
@@ -58,6 +60,8 @@ export function runDetached(run: HandlerRun, ends: LoadEnds): Observable<unknown
     const load = () =>
       new Promise<Loaded>((resolve, reject) => {
         const loaded = () => resolve({ value: undefined });
+        let isOver = false;
+        let isDeserted = false;
         const handled = run.next.handle().subscribe({
           next: (value) => {
             if (!isStream(value)) passage.emitted.push(value);
@@ -67,14 +71,25 @@ export function runDetached(run: HandlerRun, ends: LoadEnds): Observable<unknown
             }
             subscriber.next(value);
           },
-          error: reject,
+          error: (error: unknown) => {
+            isOver = true;
+            if (isDeserted) streamed();
+            reject(error);
+          },
           complete: () => {
+            isOver = true;
             loaded();
-            subscriber.complete();
+            if (isDeserted) run.reply?.(passage.emitted.at(-1));
+            else subscriber.complete();
           },
         });
-        subscriber.add(handled);
-        subscriber.add(loaded); // torn down: nobody waits for it
+        // Nest gives up an Observable whose client has left: who renews for others goes on.
+        subscriber.add(() => {
+          isDeserted = !isOver && isAnswered && run.reply !== undefined;
+          if (isDeserted) return;
+          handled.unsubscribe();
+          loaded();
+        });
       });
     run.cache.loads.run(run.text, load, run.flight).catch((error: unknown) => {
       passage.isBroken = !(error instanceof HttpException);
