@@ -109,7 +109,8 @@ function hasOuter(type: Type, handler: Handler, around: RouteSurroundings): bool
   const listed = [type, handler].flatMap(
     (owner) => (Reflect.getMetadata(NEST.interceptors, owner) ?? []) as unknown[],
   );
-  const all = [...globals, ...listed];
+  // One that a factory did not make is left out by Nest.
+  const all = [...globals, ...listed].filter((one) => one !== undefined && one !== null);
   const outer = all.slice(
     0,
     Math.max(
