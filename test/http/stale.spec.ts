@@ -27,7 +27,7 @@ const windows = { ttl: '10s', staleWhileRevalidate: '30s', staleIfError: '60s' }
 class News {
   calls = 0;
   door = gate();
-  failure: unknown;
+  failure: Error | undefined;
   control: string | undefined;
   status: number | undefined;
   isStream = false;

@@ -225,17 +225,17 @@ describe.each(platforms)('on %s', (platform) => {
       date,
       'cache-status': 'origin; hit; ttl=9',
     });
-    const miss = await get(`/fields?${query}`);
+    const miss = await get(`/fields?${query.toString()}`);
     expect(miss.headers).toMatchObject({ age: '20', date });
     expect(miss.headers['cache-status']).toMatch(/^origin; hit; ttl=9, elasticache; fwd=uri-miss/);
     clock.advance('10s');
-    expect((await get(`/fields?${query}`)).headers).toMatchObject({
+    expect((await get(`/fields?${query.toString()}`)).headers).toMatchObject({
       age: '30',
       date,
       'cache-status': 'origin; hit; ttl=9, elasticache; hit; ttl=30',
     });
     clock.advance('30s');
-    expect((await get(`/fields?${query}`)).headers['x-cache']).toBe('MISS');
+    expect((await get(`/fields?${query.toString()}`)).headers['x-cache']).toBe('MISS');
   });
 
   describe("fields that are each request's own", () => {

@@ -14,6 +14,8 @@ const LOADED = [
   '@nestjs/common',
   '@nestjs/core',
   'cluster-key-slot',
+  'etag',
+  'fresh',
   'leven',
   'lru-cache',
   'ms',

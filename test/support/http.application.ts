@@ -2,7 +2,7 @@
 import { afterAll, afterEach, beforeAll } from '@jest/globals';
 import { request as httpRequest, type IncomingHttpHeaders } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import type { INestApplication, Provider, Type } from '@nestjs/common';
+import type { DynamicModule, INestApplication, Provider, Type } from '@nestjs/common';
 import { ExpressAdapter } from '@nestjs/platform-express';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { Test } from '@nestjs/testing';
@@ -32,6 +32,8 @@ export interface Website<C> {
   readonly manager: CacheManager;
   readonly clock: FakeClock;
   readonly url: string;
+  /** How many requests have come. */
+  readonly requests: number;
   /** One request on a socket, its fields as they are given and no others. */
   send(path: string, sent?: Sent): Promise<Answer>;
   get(path: string, headers?: Record<string, string | string[]>): Promise<Answer>;
@@ -42,6 +44,7 @@ export interface WebsiteOptions {
   readonly options?: ElastiCacheModuleOptions;
   readonly providers?: Provider[];
   readonly controllers?: Type[];
+  readonly imports?: (Type | DynamicModule)[];
   /** Redis behind it, by the clock on the wall. */
   readonly redis?: RedisServer;
   /** Before it listens: middleware, hooks, global interceptors. */
@@ -82,12 +85,13 @@ export function redisForAll(): { readonly server: RedisServer } {
 
 async function open<C>(controller: Type<C>, wanted: WebsiteOptions): Promise<Website<C>> {
   const { platform, options, redis, providers = [], controllers = [], configure } = wanted;
+  const { imports = [] } = wanted;
   const namespace = `web${++namespaces}`;
   const module = redis
     ? ElastiCacheModule.forRoot({ namespace, connection: redis.url, ...options })
     : ElastiCacheTestingModule.forRoot({ namespace, ...options });
   const testing = await Test.createTestingModule({
-    imports: [module],
+    imports: [module, ...imports],
     controllers: [controller, ...controllers],
     providers,
   }).compile();
@@ -99,6 +103,8 @@ async function open<C>(controller: Type<C>, wanted: WebsiteOptions): Promise<Web
   });
   await configure?.(app);
   await app.listen(0, '127.0.0.1');
+  let requests = 0;
+  app.getHttpServer().on('request', () => requests++);
   const { port } = app.getHttpServer().address() as AddressInfo;
   const url = `http://127.0.0.1:${port}`;
   const send = (path: string, sent: Sent = {}) => exchange(port, path, sent);
@@ -108,6 +114,9 @@ async function open<C>(controller: Type<C>, wanted: WebsiteOptions): Promise<Web
     manager: app.get(CacheManager),
     get clock() {
       return app.get(FakeClock);
+    },
+    get requests() {
+      return requests;
     },
     url,
     send,
