@@ -61,7 +61,11 @@ describe.each(platforms)('on %s', (platform) => {
 
   it('only-if-cached is 504 where it is not', async () => {
     const { get, controller } = await sites.start(Asked, { platform });
-    expect((await get('/honoured', { 'cache-control': 'only-if-cached' })).status).toBe(504);
+    const refused = await get('/honoured', { 'cache-control': 'only-if-cached' });
+    expect([refused.status, refused.headers['cache-status']]).toEqual([
+      504,
+      'elasticache; detail="only-if-cached"',
+    ]);
     expect(controller.calls).toBe(0);
   });
 

@@ -218,6 +218,18 @@ describe.each(platforms)('on %s', (platform) => {
     expect((await get('/both')).headers['x-cache']).toBe('MISS');
   });
 
+  it('HEAD is answered stale, and renews nothing', async () => {
+    const { get, send, clock, controller } = await start();
+    await get('/renewed');
+    controller.door.open();
+    clock.advance('13s');
+    const head = await send('/renewed', { method: 'HEAD' });
+    expect([head.status, head.headers['x-cache']]).toEqual([200, 'STALE']);
+    expect(controller.calls).toBe(1);
+    expect((await get('/renewed')).text).toBe('{"call":1}');
+    await until('the renewal', () => controller.calls === 2);
+  });
+
   it('304 may be stale', async () => {
     const { get, clock, controller } = await start();
     const { headers } = await get('/renewed');

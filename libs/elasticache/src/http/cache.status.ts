@@ -4,6 +4,8 @@ export type Forward = 'uri-miss' | 'vary-miss' | 'stale' | 'request' | 'bypass' 
 /** What the cache did with one request. */
 export type Handling =
   | { readonly kind: 'hit'; readonly ttl: number }
+  /** An answer of its own, from nowhere. */
+  | { readonly kind: 'answer'; readonly detail: string }
   | {
       readonly kind: 'forward';
       readonly forward: Forward;
@@ -20,6 +22,7 @@ const CACHE = 'elasticache';
 /** One member of a Cache-Status field, which is a list of RFC 9651's. */
 export function cacheStatus(handling: Handling): string {
   if (handling.kind === 'hit') return `${CACHE}; hit; ttl=${handling.ttl}`;
+  if (handling.kind === 'answer') return `${CACHE}; detail="${handling.detail}"`;
   const { forward, status, stored, collapsed, ttl, detail } = handling;
   return [
     `${CACHE}; fwd=${forward}`,

@@ -5,7 +5,7 @@ import type { Entry } from '../entry/cache.entry.js';
 import type { Claim } from '../store/cache.store.js';
 import { newToken } from '../store/token.js';
 import { type Account, sendHit, sendStored, timesOf } from './answer.js';
-import type { Forward } from './cache.status.js';
+import { cacheStatus, type Forward } from './cache.status.js';
 import { suits } from './client.demands.js';
 import { answerOf, EntrySearch, type Seen } from './entry.search.js';
 import type { Exchange } from './exchange.js';
@@ -147,11 +147,13 @@ export class CachedRequest {
 
   /** The client has its answer; what is left of its request makes a new one, unless somebody does. */
   private async reload(seen: Seen, entry: Entry): Promise<Observable<unknown>> {
-    const { place } = this.parts;
+    const { exchange, isAuthorised, place } = this.parts;
     const { cache } = place;
     const { text } = seen.ask;
-    const isBusy = cache.loads.isFull || cache.refreshing.has(text) || this.parts.isAuthorised;
-    if (isBusy) return this.shown(entry);
+    const isBusy = cache.loads.isFull || cache.refreshing.has(text);
+    // What comes of a HEAD, or of credentials, is nothing for others.
+    const isUnfit = exchange.method === 'HEAD' || isAuthorised;
+    if (isBusy || isUnfit) return this.shown(entry);
     cache.refreshing.add(text);
     const under = await this.leaseAtOnce(seen).catch(() => undefined);
     if (under === undefined) {
@@ -193,13 +195,16 @@ export class CachedRequest {
   private refuse(): Observable<unknown> {
     const { exchange } = this.parts;
     const { response } = exchange;
-    response.writeHead(504, ['content-length', '0']).end();
+    const status = cacheStatus({ kind: 'answer', detail: 'only-if-cached' });
+    response
+      .writeHead(504, ['content-length', '0', 'cache-status', status, 'x-cache', 'MISS'])
+      .end();
     return NEVER;
   }
 
   private pass(forward: Forward): Observable<unknown> {
-    const { next, maker, exchange } = this.parts;
-    maker.announce(exchange, { verdict: 'MISS', handling: { kind: 'forward', forward } });
+    const { next, maker, exchange, plan } = this.parts;
+    maker.announce(exchange, { verdict: 'MISS', handling: { kind: 'forward', forward } }, plan);
     return next.handle();
   }
 

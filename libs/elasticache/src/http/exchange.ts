@@ -8,7 +8,9 @@ export interface PlatformRequest {
   readonly raw?: IncomingMessage;
   readonly method: string;
   readonly originalUrl: string;
-  readonly hostname: string;
+  /** Undefined where a client of HTTP/1.0 names none. */
+  readonly hostname: string | undefined;
+  /** With its port. */
   readonly host?: string;
   readonly protocol: string;
 }
@@ -54,10 +56,26 @@ export class Exchange {
     return this.request.method!;
   }
 
-  /** With its scheme and port: a handler that makes links may use all of it. */
+  get hostname(): string {
+    return this.platform.hostname ?? '';
+  }
+
+  /** With its scheme and port. */
   get origin(): string {
-    const { protocol, host, hostname } = this.platform;
-    return `${protocol}://${host ?? hostname}`;
+    const { protocol, host } = this.platform;
+    return `${protocol}://${host ?? this.hostname}`;
+  }
+
+  /**
+   * As it is part of the key. A port counts, too, since who makes links may use it; only that this
+   * process listens on is one for all processes.
+   */
+  get keyOrigin(): string {
+    const { origin } = this;
+    const { localPort } = this.request.socket;
+    return origin.endsWith(`:${localPort}`)
+      ? `${origin.slice(0, -`${localPort}`.length)}*`
+      : origin;
   }
 
   header(name: string): string | undefined {

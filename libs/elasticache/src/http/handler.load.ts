@@ -64,13 +64,17 @@ export class HandlerLoad {
 
   /** Runs the handler. Without a lease nothing is stored. */
   run(seen: Seen, under: Under | undefined, forward: Forward): Observable<unknown> {
-    const { exchange, next, place, plan, reply } = this.parts;
+    const { exchange, maker, next, place, plan, reply } = this.parts;
     const { cache } = place;
     const { start } = this;
     const { text } = seen.ask;
     const isAnswered = under?.isAnswered ?? false;
     let held = under;
     const lost = (why: 'streamed' | 'left') => {
+      if (why === 'streamed' && !isAnswered && !exchange.response.headersSent) {
+        const handling = { kind: 'forward', forward } as const;
+        maker.announce(exchange, { verdict: 'MISS', handling }, plan);
+      }
       this.landed(seen, held, why === 'left' ? 'failed' : 'refused');
       held = undefined;
     };

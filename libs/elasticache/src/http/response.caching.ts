@@ -3,14 +3,16 @@ import { NEVER, type Observable } from 'rxjs';
 
 import type { CacheManager } from '../cache/cache.manager.js';
 import { mergedTags } from '../cache/tags.js';
+import { optionFailure } from '../errors/cache.errors.js';
 import { sendHit } from './answer.js';
 import { CachedRequest } from './cached.request.js';
 import { type ClientDemands, demandsOf } from './client.demands.js';
+import { baseText, textsOf } from './entry.key.js';
 import { answerOf, fits } from './entry.search.js';
 import { Exchange, type PlatformRequest } from './exchange.js';
 import { responseDefaults } from './http.options.js';
 import { type Place, PlaceFinder, type Places } from './place.js';
-import { keyText, sortedQuery, uriTag, variantSlot } from './request.key.js';
+import { uriTag } from './request.key.js';
 import { ResponseMaker } from './response.maker.js';
 import { type RoutePlan, routePlan, type RouteSurroundings } from './route.plan.js';
 import { shown } from './shown.js';
@@ -45,10 +47,11 @@ interface Route {
 export class ResponseCaching {
   private readonly routes = new Map<object, Map<object, Route>>();
   private readonly places: PlaceFinder;
-  private readonly maker = new ResponseMaker();
+  private readonly maker: ResponseMaker;
 
   constructor(private readonly parts: ResponseCachingParts) {
     this.places = new PlaceFinder(parts);
+    this.maker = new ResponseMaker(parts.warn);
   }
 
   intercept(
@@ -99,7 +102,12 @@ export class ResponseCaching {
     const { plan } = route;
     const { headers } = exchange.request;
     const family = this.parts.manager.family(plan.cacheName);
-    const place = this.places.find(family, plan.options.scope, context);
+    let place: Place | undefined;
+    try {
+      place = this.places.find(family, plan.options.scope, context);
+    } catch (error) {
+      return this.failed(error, { option: 'scope', exchange, route, next });
+    }
     if (place === undefined) return this.bypass(exchange, { route, reason: 'scope', next });
     const isOpen = place.isDeclared;
     if (headers.cookie !== undefined && !isOpen) {
@@ -107,31 +115,43 @@ export class ResponseCaching {
     }
     const isAuthorised = headers.authorization !== undefined && !isOpen;
     const request = { route, context, next, exchange, place, isAuthorised };
-    if (plan.key === undefined) return this.answer(request, undefined);
-    return this.byKey(request, plan.key(context));
+    if (plan.key === undefined) return this.answer(request, baseText(request));
+    return this.byKey(request);
   }
 
-  private async byKey(request: ReadRequest, key: unknown): Promise<Observable<unknown>> {
-    const named = await key;
-    const { exchange, route, next } = request;
-    if (named === undefined || named === null || named === '') {
-      return this.bypass(exchange, { route, reason: 'key', next });
+  private async byKey(request: ReadRequest): Promise<Observable<unknown>> {
+    const { context, exchange, route, next } = request;
+    let base: string | undefined;
+    try {
+      const key = await route.plan.key!(context);
+      const isNone = key === undefined || key === null || key === '';
+      base = isNone ? undefined : baseText(request, key);
+    } catch (error) {
+      return this.failed(error, { option: 'key', exchange, route, next });
     }
-    return this.answer(request, named);
+    if (base === undefined) return this.bypass(exchange, { route, reason: 'key', next });
+    return this.answer(request, base);
+  }
+
+  /** A function of the application's failed before the handler: it is reported, and the request passes. */
+  private failed(error: unknown, { option, exchange, route, next }: Failing): Observable<unknown> {
+    const { method, cacheName } = route.plan;
+    const { recorder } = this.parts.manager.family(cacheName).inScope({});
+    recorder.failed(optionFailure(method, option, error), { operation: 'get', method });
+    return this.bypass(exchange, { route, reason: option, next });
   }
 
   private answer(
     request: ReadRequest,
-    key: unknown,
+    base: string,
   ): Observable<unknown> | Promise<Observable<unknown>> {
     const { exchange, place, isAuthorised, route } = request;
     const { plan } = route;
-    const base = this.baseText(request, key);
     const demands = plan.options.clientCacheControl === 'honour' ? demandsOf(exchange) : undefined;
     if (demands === undefined) {
       const { cache } = place;
       const now = cache.clock.now();
-      for (const text of this.texts(request, base)) {
+      for (const text of textsOf(request, base)) {
         const entry = cache.findInMemory(text, now);
         if (entry === undefined || !fits(entry.value as StoredResponse, exchange, isAuthorised)) {
           continue;
@@ -140,16 +160,13 @@ export class ResponseCaching {
         return plan.hasOuter ? shown(exchange, cache, entry) : NEVER;
       }
     }
-    return this.load(request, { base, demands, hasKey: key !== undefined });
+    return this.load(request, base, demands);
   }
 
   private load(
     request: ReadRequest,
-    {
-      base,
-      demands,
-      hasKey,
-    }: { base: string; demands: ClientDemands | undefined; hasKey: boolean },
+    base: string,
+    demands: ClientDemands | undefined,
   ): Promise<Observable<unknown>> {
     const { route, exchange, place } = request;
     const { plan, seen } = route;
@@ -158,46 +175,24 @@ export class ResponseCaching {
     const { tags } = plan.options;
     const own = typeof tags === 'object' ? tags : [];
     const tagsOf = () => {
-      const uris = hasKey ? [] : [uriTag(exchange.platform.hostname, pathOf(exchange.url))];
+      const uris = plan.key ? [] : [uriTag(exchange.hostname, pathOf(exchange.url))];
       const { cache } = place;
       return mergedTags(cache.tags, cache.nameTags([...own, ...uris]));
     };
-    const texts = () => this.texts(request, base);
+    const texts = () => textsOf(request, base);
     const { maker } = this;
     const reply = ({ target }: Exchange, body: unknown) => this.parts.reply(target, body);
     const parts = { ...request, plan, maker, demands, texts, isKnown, tagsOf, reply };
     return new CachedRequest(parts).run();
   }
 
-  /** The key without a variant. */
-  private baseText({ exchange, place, route }: ReadRequest, key: unknown): string {
-    const { label, options } = route.plan;
-    if (key !== undefined) return keyText([place.scope, label, key], label);
-    const { url, origin } = exchange;
-    const path = pathOf(url);
-    const query = url.length === path.length ? '' : url.slice(path.length + 1);
-    return keyText([place.scope, label, origin, path, sortedQuery(query, options.query)], label);
-  }
-
-  /** The keys of the variant that a request selects: of all that the route is known to depend on, else of what it declares. */
-  private texts({ exchange, route }: ReadRequest, base: string): readonly string[] {
-    const { vary, learned } = route.plan;
-    if (vary.length === 0 && learned.size === 0) return [base];
-    const valuesOf = (names: readonly string[]) => names.map((name) => exchange.header(name));
-    const declared = vary.length === 0 ? base : `${base}:${variantSlot(valuesOf(vary))}`;
-    if (learned.size === 0) return [declared];
-    return [`${base}:${variantSlot(valuesOf([...vary, ...learned]))}`, declared];
-  }
-
   private bypass(
     exchange: Exchange,
     { route, reason, next }: { route: Route; reason: string; next: CallHandler },
   ): Observable<unknown> {
-    const { vary, options } = route.plan;
-    const detail = options.explain ? reason : undefined;
+    const detail = route.plan.options.explain ? reason : undefined;
     const handling = { kind: 'forward', forward: 'bypass', detail } as const;
-    this.maker.announce(exchange, { verdict: 'BYPASS', handling });
-    if (vary.length > 0) exchange.addVary(vary);
+    this.maker.announce(exchange, { verdict: 'BYPASS', handling }, route.plan);
     return next.handle();
   }
 
@@ -222,6 +217,13 @@ export class ResponseCaching {
 }
 
 type RouteHandler = ReturnType<ExecutionContext['getHandler']>;
+
+interface Failing {
+  readonly option: string;
+  readonly exchange: Exchange;
+  readonly route: Route;
+  readonly next: CallHandler;
+}
 
 interface ReadRequest {
   readonly route: Route;

@@ -10,6 +10,7 @@ import type { Captured } from './detached.response.js';
 import type { Exchange } from './exchange.js';
 import { responseDefaults } from './http.options.js';
 import type { Place } from './place.js';
+import { reflected } from './reflection.js';
 import type { Passage } from './response.loads.js';
 import type { RoutePlan } from './route.plan.js';
 import { comesBack } from './shown.js';
@@ -40,6 +41,10 @@ const MOST_LEARNED = 8;
 
 /** Decides whether a response is stored, and what is kept of it. */
 export class ResponseMaker {
+  private readonly told = new Set<string>();
+
+  constructor(private readonly warn: (message: string) => void) {}
+
   /** What is stored, or why nothing is. */
   async make(making: Making): Promise<MadeResponse | string> {
     const { response, plan, place, isAuthorised } = making;
@@ -59,17 +64,33 @@ export class ResponseMaker {
     const leftMs = (lifetimeMs ?? 0) - freshness.ageMs;
     if (lifetimeMs === undefined || leftMs <= 0) return 'no freshness';
     const stored = this.storedOf(making, { freshness, lifetimeMs, now });
+    const repeated = repeatedIn(making, stored);
+    if (repeated !== undefined) return this.repeats(repeated, plan);
     return { stored, lifetimeMs: leftMs, options: this.keepOptions(making, stored, leftMs) };
   }
 
-  /** Says on a response that is not looked at what becomes of the request. */
-  announce(exchange: Exchange, { verdict, handling }: Account): void {
+  /** Says on a response that is not looked at what becomes of the request, and what it depends on. */
+  announce(exchange: Exchange, { verdict, handling }: Account, plan?: RoutePlan): void {
     exchange.setField('cache-status', cacheStatus(handling));
     exchange.setField('x-cache', verdict);
+    const vary = plan === undefined ? [] : this.varyOf(plan);
+    if (vary.length > 0) exchange.addVary(vary);
   }
 
   varyOf({ vary, learned }: RoutePlan): string[] {
     return [...vary, ...learned];
+  }
+
+  /** Told once of a route: names come from strangers. */
+  private repeats(name: string, { method }: RoutePlan): string {
+    if (!this.told.has(method)) {
+      const remedy = 'name it in vary if the answer depends on it';
+      this.warn(
+        `${method} repeats the request's ${name}, and such answers are not cached: ${remedy}.`,
+      );
+      this.told.add(method);
+    }
+    return `repeats ${name}`;
   }
 
   private clockOf({ cache }: Place) {
@@ -151,6 +172,15 @@ function seenIn({ emitted }: Passage): readonly unknown[] {
 function namesInVary({ response, before }: Making): string[] {
   const { fields, unhooked } = response;
   return varyOfRoute(unhooked?.fields ?? fields, before, []);
+}
+
+/** What a stranger sent and everybody would get. Who is told apart by something of his own gets his own. */
+function repeatedIn(making: Making, stored: StoredResponse): string | undefined {
+  const { place, plan, exchange } = making;
+  if (place.isPrivate || plan.key !== undefined) return undefined;
+  const [, fields, body, facts] = stored;
+  const keyed = facts[5].map(([name]) => name);
+  return reflected(exchange.request.headers, keyed, { body, fields });
 }
 
 /** What must not be cached must not be in a response either. */

@@ -132,6 +132,13 @@ describe('the lifetime (RFC 9111 §4.2.1)', () => {
       40_000, 0, 0, 7_000, 7_000,
     ]);
   });
+
+  it('is spent since its Date, where that is more than its Age (RFC 9111 §4.2.3)', () => {
+    const age = (value: string) => freshnessOf(fieldsOf({ date: ago60, age: value }), NOW).ageMs;
+    expect([age('0'), age('59'), age('61')]).toEqual([60_000, 60_000, 61_000]);
+    const { ageMs } = freshnessOf(fieldsOf({ date: in60 }), NOW);
+    expect(ageMs).toBe(0);
+  });
 });
 
 describe('what is stale (RFC 9111 §4.2.4, RFC 5861)', () => {

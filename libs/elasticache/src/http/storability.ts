@@ -36,11 +36,19 @@ export function freshnessOf(fields: Fields, now: number): Freshness {
   };
   return {
     lifetimeMs: lifetimeOf(directives, fields, now),
-    ageMs: (deltaSeconds(joined(fields.get('age'))?.split(',')[0]) ?? 0) * 1000,
+    ageMs: ageOf(fields, now),
     staleWhileRevalidateMs: window('stale-while-revalidate'),
     staleIfErrorMs: window('stale-if-error'),
     isPublic: directives.has('public') || directives.has('s-maxage'),
   };
+}
+
+/** RFC 9111 §4.2.3: what caches further in say, or what has passed since its Date, if that is more. */
+function ageOf(fields: Fields, now: number): number {
+  const said = (deltaSeconds(joined(fields.get('age'))?.split(',')[0]) ?? 0) * 1000;
+  const date = httpDate(joined(fields.get('date')));
+  // A Date has whole seconds.
+  return date === undefined ? said : Math.max(said, Math.floor((now - date) / 1000) * 1000);
 }
 
 /** RFC 9111 §4.2.1: the first that is there counts, be it malformed. */

@@ -91,7 +91,7 @@ function routeFields(storing: Storing, body: Buffer): string[] {
   const varying = varyOfRoute(unhooked?.fields ?? fields, before, vary);
   if (varying.length > 0) flat.push('vary', varying.join(', '));
   if (!fields.has('cache-control')) flat.push('cache-control', cacheControl);
-  if (!flat.includes('etag') && status === 200) {
+  if (!flat.includes('etag') && status !== 204) {
     flat.push('etag', etagOf(body, { weak: weakEtags }));
   }
   return flat;

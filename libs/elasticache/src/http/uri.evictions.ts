@@ -43,8 +43,7 @@ export async function evictUris(uris: readonly string[], manager: CacheManager):
 
 /** The request's own, and what the answer says has come of it, on the same origin. */
 function urisOf(exchange: Exchange): string[] {
-  const { origin, url, response, reply } = exchange;
-  const { hostname } = exchange.platform;
+  const { origin, hostname, url, response, reply } = exchange;
   const target = URL.canParse(url, origin) ? new URL(url, origin) : undefined;
   const tags = [uriTag(hostname, pathOf(url))];
   for (const name of ['location', 'content-location']) {
