@@ -17,6 +17,19 @@ class Rows {
     while (ids.length > 0) rows.push(...ids.splice(0, 2).map((id) => `row ${id}`));
     return rows;
   }
+  @CacheableMany('rows', { keys: (ids: number[]) => ids })
+  async findReordered(ids: number[]): Promise<string[]> {
+    return ids.sort((a, b) => a - b).map((id) => `row ${id}`);
+  }
+  @CacheableMany('rows', { keys: (ids: string[]) => ids })
+  async findTrimmed(ids: string[]): Promise<string[]> {
+    for (const [i, id] of ids.entries()) ids[i] = id.trim();
+    return ids.map((id) => `row ${id}`);
+  }
+  @CacheableMany('rows', { keys: (ids: number[]) => ids })
+  async findObjects(ids: number[]): Promise<{ id: number }[]> {
+    return ids.map((id) => ({ id }));
+  }
   @Cacheable('rows')
   async find(id: number): Promise<string> {
     return `row ${id}, alone`;
@@ -44,6 +57,42 @@ describe.each(tiers)('The keys of a batch, %s', (name) => {
       expect(await rows.findInTwos(ids)).toEqual(ids.map((id) => `row ${id}`));
     }
     expect(await rows.find(5)).toBe('row 5');
+  });
+
+  it('fail the call where the method has reordered them: its results cannot be told apart', async () => {
+    const { service: rows } = await tier.start(Rows, {});
+    await expect(rows.findReordered([3, 1, 2])).rejects.toMatchObject({
+      code: 'CACHE_RESULT_ORDER',
+    });
+    expect(await rows.findInTwos([1])).toEqual(['row 1']);
+    expect(await rows.findReordered([3, 1, 4])).toEqual(['row 3', 'row 1', 'row 4']);
+    expect(await rows.findTrimmed([' b', 'a '])).toEqual(['row b', 'row a']);
+  });
+
+  it('that are asked twice are looked up once, and answered with values of their own', async () => {
+    const { service: rows, cache } = await tier.start(Rows, {
+      caches: { rows: { memory: { isolation: 'clone' } } },
+    });
+    for (let time = 0; time < 2; time++) {
+      const [one, again, other] = await rows.findObjects([1, 1, 2]);
+      expect([one, again, other]).toEqual([{ id: 1 }, { id: 1 }, { id: 2 }]);
+      expect(one).not.toBe(again);
+    }
+    const pairs = [
+      ['a', 1],
+      ['a', 1],
+    ];
+    for (let time = 0; time < 2; time++) {
+      const loaded = await cache('rows').getOrLoadMany(
+        pairs,
+        async (missing) => new Map(missing.map((pair) => [pair, { id: 1 }] as const)),
+      );
+      const got = await cache('rows').getMany(pairs);
+      for (const map of [loaded, got]) {
+        expect(pairs.map((pair) => map.get(pair))).toEqual([{ id: 1 }, { id: 1 }]);
+        expect(map.get(pairs[0]!)).not.toBe(map.get(pairs[1]!));
+      }
+    }
   });
 
   it('are as many as the batch is long, holes included', async () => {

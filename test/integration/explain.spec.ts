@@ -302,6 +302,20 @@ describe('Explained in Redis', () => {
     events.stop();
   });
 
+  it('what is there, and leaves it there as it is: its time to idle, and bytes that nobody can read', async () => {
+    const { cache, keyOf } = await tier.start(Articles, { caches: { articles: { tti: '1m' } } });
+    const articles = cache('articles');
+    await articles.put(7, 'seven');
+    const key = keyOf('articles', '7');
+    await tier.redis.command('PEXPIRE', key, '30000');
+    expect((await articles.explain(7)).found).toBe('fresh');
+    expect(Number(await tier.redis.command('PTTL', key))).toBeLessThanOrEqual(30_000);
+    await tier.redis.command('SET', key, 'garbage');
+    for (let time = 0; time < 2; time++) {
+      expect(await articles.explain(7)).toMatchObject({ miss: 'undecodable' });
+    }
+  });
+
   it('a strict write, of a key and of the whole cache', async () => {
     const { cache, service } = await tier.start(Articles, {
       caches: { strict: { consistency: 'strict' } },

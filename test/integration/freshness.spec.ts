@@ -65,7 +65,7 @@ class Articles {
   findSie(_id: number): Promise<number> {
     return this.load();
   }
-  @CacheableMany('plain', { staleIfError: '1h' })
+  @CacheableMany('plain', { staleIfError: '1h', condition: (id: number) => id !== 100 })
   async findManySie(ids: number[]): Promise<number[]> {
     const number = await this.load();
     return ids.map(() => number);
@@ -222,6 +222,16 @@ describe.each(tiers)('An expired entry, %s', (name) => {
   it.each(Object.keys(sieReads))('is served where the loader fails: %s', async (how) => {
     const started = await start();
     await isServedForTheError(sieReads[how]!, started, started.caches.plain);
+  });
+
+  it('is served for no part of a batch whose method has failed for what is not cached', async () => {
+    const { service, caches, expire } = await start();
+    await service.findManySie([7]);
+    await expire(caches.plain);
+    const error = (service.error = new Error('own'));
+    service.door.open();
+    await expect(service.findManySie([7, 100])).rejects.toBe(error);
+    expect(service.calls).toBe(2);
   });
 
   it('is served to all who share the load that fails', async () => {

@@ -1,7 +1,26 @@
 import { describe, expect, it } from '@jest/globals';
-import { onTier, tiers } from '../support/cache.application.js';
+import { onTier, recordFailures, tiers } from '../support/cache.application.js';
 
 class Nothing {}
+
+describe.each(['redis', 'both'] as const)('A cache with a time to idle, %s', (name) => {
+  const tier = onTier(name);
+
+  it('replaces what holds another type under its key', async () => {
+    const failures = recordFailures();
+    const { cache, keyOf } = await tier.start(Nothing, {
+      errorHandler: failures.handle,
+      caches: { articles: { tti: '1m' } },
+    });
+    const articles = cache('articles');
+    await tier.redis.command('SADD', keyOf('articles', '7'), 'of another type');
+    expect(await articles.get(7)).toBeUndefined();
+    expect(await articles.getOrLoad(7, async () => 'seven')).toBe('seven');
+    expect(await articles.getMany([7])).toEqual(new Map([[7, 'seven']]));
+    expect(await tier.redis.command('TYPE', keyOf('articles', '7'))).toBe('string');
+    expect(failures.seen).toEqual([]);
+  });
+});
 
 describe.each(tiers)('An idle entry that was read until its end, %s', (name) => {
   const tier = onTier(name);

@@ -49,6 +49,27 @@ describe('A unit of work whose commit fails', () => {
     },
   );
 
+  it('has a value that cannot be stored told, and the work’s result stands', async () => {
+    const failures = recordFailures();
+    const { cache } = await tier.start(Articles, { errorHandler: failures.handle });
+    const articles = cache('articles');
+    const run = CacheTransaction.run(async () => {
+      await articles.put(7, () => 'made');
+      await articles.put(8, Symbol('bare'));
+      await articles.putMany([
+        [9, Symbol('bare')],
+        [10, 'ten'],
+      ]);
+      return 'done';
+    });
+    expect(await run).toBe('done');
+    expect(failures.seen.map(({ error, context }) => [error.code, context.operation])).toEqual([
+      ['CACHE_SERIALIZATION', 'put'],
+      ['CACHE_SERIALIZATION', 'put'],
+    ]);
+    expect([...(await articles.getMany([7, 8, 9, 10])).values()]).toEqual(['made', 'ten']);
+  });
+
   it('in a strict cache removes at once, and holds its guards until the end', async () => {
     const { cache, manager } = await tier.start(Articles, { defaults: { consistency: 'strict' } });
     const articles = cache('articles');

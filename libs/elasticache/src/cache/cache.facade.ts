@@ -26,10 +26,16 @@ import { readOne } from './read.through.js';
 import type { Batch } from './read.load.many.js';
 import { readManyThrough } from './read.through.many.js';
 import { mergedTags, tagsFault } from './tags.js';
-import { evictInUnit, putInUnit } from './unit.writes.js';
+import { evictInUnit, putInUnit, putManyInUnit } from './unit.writes.js';
 
 /** The same for all calls without options: nothing is made of them. */
 const NO_OPTIONS = {};
+
+interface Unique<K> {
+  readonly unique: readonly K[];
+  readonly texts: string[];
+  readonly places?: readonly number[];
+}
 
 interface FacadeParts {
   readonly familyOf: () => CacheFamily;
@@ -109,13 +115,16 @@ export class CacheFacade<K extends Key = Key, V = unknown> implements Cache<K, V
   async getMany(keys: Iterable<K>): Promise<Map<K, V>> {
     const { named } = this;
     const asked = [...keys];
-    const { texts, firsts } = this.uniqueTexts(asked);
+    const { texts, places } = this.uniqueTexts(asked);
     const asks = texts.map((text) => ({ text, tags: named.tags }));
     const findings = await named.findMany(asks);
-    const values = new Map<K, V>();
-    for (const [i, { entry, freshness }] of findings.entries()) {
+    for (const [i, { freshness }] of findings.entries()) {
       if (freshness === 'stale') named.recorder.miss(texts[i]!, 'expired');
-      else if (entry !== undefined) values.set(asked[firsts[i]!]!, this.valueOf(entry));
+    }
+    const values = new Map<K, V>();
+    for (const [a, key] of asked.entries()) {
+      const { entry, freshness } = findings[places?.[a] ?? a]!;
+      if (entry !== undefined && freshness !== 'stale') values.set(key, this.valueOf(entry));
     }
     return values;
   }
@@ -127,13 +136,13 @@ export class CacheFacade<K extends Key = Key, V = unknown> implements Cache<K, V
   ): Promise<Map<K, V>> {
     const { named } = this;
     const asked = [...keys];
-    const { texts, firsts } = this.uniqueTexts(asked);
+    const { texts, unique, places } = this.uniqueTexts(asked);
     const keep = this.keepOptions(options);
     const asks = texts.map((text) => this.askFor(text, options));
     const sharing = named.sharingOf(options);
     const batch: Batch = { parts: [{ cache: named, asks, optionsOf: () => keep }], sharing };
     const results = await readManyThrough(batch, async (missing) => {
-      const missingKeys = missing.map((i) => asked[firsts[i]!]!);
+      const missingKeys = missing.map((i) => unique[i]!);
       const answer = await load(missingKeys, named.closing);
       if (!(answer instanceof Map)) throw this.noMap();
       // By the keys' texts: a loader that makes its keys from rows answers with equal ones, not the same.
@@ -145,8 +154,11 @@ export class CacheFacade<K extends Key = Key, V = unknown> implements Cache<K, V
       return new Map<number, Loaded>(found);
     });
     const loaded = new Map<K, V>();
-    for (const [i, result] of results.entries()) {
-      if (result !== undefined) loaded.set(asked[firsts[i]!]!, result.value as V);
+    for (const [a, key] of asked.entries()) {
+      const i = places?.[a] ?? a;
+      const result = results[i];
+      if (result === undefined) continue;
+      loaded.set(key, (unique[i] === key ? result.value : named.copyForJoiner(result.value)) as V);
     }
     return loaded;
   }
@@ -156,15 +168,7 @@ export class CacheFacade<K extends Key = Key, V = unknown> implements Cache<K, V
     const ask = this.askOf(key, options);
     const keep = this.keepOptions(options);
     if (typeof value === 'function') return this.putMade(ask, value as () => Promise<V> | V, keep);
-    const unit = CacheTransaction.current();
-    if (unit === undefined)
-      return named.writes.putMany([{ ask, loaded: { value }, options: keep }]);
-    const loaded = { value: named.copyForJoiner(value) };
-    unit.conceal(named, ask);
-    await unit.enlist({
-      commit: () => named.writes.putMany([{ ask, loaded, options: keep }]),
-      rollback: async () => undefined,
-    });
+    return putManyInUnit(named, [{ ask, loaded: { value }, options: keep }]);
   }
 
   async putIfAbsent(key: K, value: V, options: PutOptions<V> = {}): Promise<V | undefined> {
@@ -189,18 +193,7 @@ export class CacheFacade<K extends Key = Key, V = unknown> implements Cache<K, V
       loaded: { value },
       options: keep,
     }));
-    const unit = CacheTransaction.current();
-    if (unit === undefined) return this.named.writes.putMany(puts);
-    const { named } = this;
-    const copies = puts.map((put) => ({
-      ...put,
-      loaded: { value: named.copyForJoiner(put.loaded.value) },
-    }));
-    for (const { ask } of puts) unit.conceal(named, ask);
-    await unit.enlist({
-      commit: () => named.writes.putMany(copies),
-      rollback: async () => undefined,
-    });
+    return putManyInUnit(this.named, puts);
   }
 
   async evict(...keys: K[]): Promise<boolean> {
@@ -322,21 +315,20 @@ export class CacheFacade<K extends Key = Key, V = unknown> implements Cache<K, V
     return this.named.handOut(entry) as V;
   }
 
-  /** The keys' texts without repetition, and the place where each was first asked. */
-  private uniqueTexts(keys: readonly K[]): { texts: string[]; firsts: number[] } {
-    const texts: string[] = [];
-    const firsts: number[] = [];
+  /** The keys without repetition, their texts, and where each given key's is among them: at its own place, if none is repeated. */
+  private uniqueTexts(keys: readonly K[]): Unique<K> {
     // No two of these have one text, and numbers are cheaper to tell apart than texts are.
     const isUnique = keys.every(isPlain) && new Set(keys).size === keys.length;
-    const seen = isUnique ? undefined : new Set<string>();
-    for (const [first, key] of keys.entries()) {
+    if (isUnique) return { unique: keys, texts: keys.map((key) => this.textOf(key)) };
+    const unique: K[] = [];
+    const known = new Map<string, number>();
+    const places = keys.map((key) => {
       const text = this.textOf(key);
-      if (seen?.has(text)) continue;
-      seen?.add(text);
-      texts.push(text);
-      firsts.push(first);
-    }
-    return { texts, firsts };
+      const place = known.get(text) ?? unique.push(key) - 1;
+      known.set(text, place);
+      return place;
+    });
+    return { unique, texts: [...known.keys()], places };
   }
 }
 

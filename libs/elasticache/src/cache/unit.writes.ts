@@ -2,7 +2,7 @@ import { CacheTransaction, type Touched } from '../coherence/cache.transaction.j
 import { Glob } from '../key/glob.js';
 import type { Lease } from '../store/cache.store.js';
 import type { Evicted, EvictionUnderWay } from './cache.evictions.js';
-import type { KeepOptions } from './entry.maker.js';
+import type { KeepOptions, Made } from './entry.maker.js';
 import type { FencedPut } from './fenced.put.js';
 import type { Loaded } from './flight.js';
 import type { NamedCache } from './named.cache.js';
@@ -62,6 +62,24 @@ export async function putInUnit(
   await unit.enlist({
     commit: () => put.finish(text, copy, options),
     rollback: () => put.abandon(),
+  });
+}
+
+/**
+ * Puts without order, now or with the unit of work: there they are copied, and what cannot be stored
+ * goes to the error handler, for the work is done.
+ */
+export async function putManyInUnit(cache: NamedCache, puts: readonly Made[]): Promise<void> {
+  const unit = CacheTransaction.current();
+  if (unit === undefined) return cache.writes.putMany(puts);
+  const copies = puts.map(({ ask, loaded, options }) => {
+    return { ask, options, loaded: { value: cache.copyForJoiner(loaded.value) } };
+  });
+  for (const { ask } of puts) unit.conceal(cache, ask);
+  const told = (error: unknown) => cache.recorder.failed(error, { operation: 'put' });
+  await unit.enlist({
+    commit: () => cache.writes.putMany(copies).catch(told),
+    rollback: async () => undefined,
   });
 }
 

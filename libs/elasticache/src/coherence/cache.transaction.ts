@@ -145,7 +145,7 @@ export class CacheTransaction {
     if (this.state !== 'open') return;
     this.state = state;
     const failures: unknown[] = [];
-    // One after another. Of a key that was written more than once nothing is left: the next read loads it.
+    // One after another, as they were made.
     for (const write of this.enlisted) {
       await conclude(write).catch((error: unknown) => failures.push(error));
     }

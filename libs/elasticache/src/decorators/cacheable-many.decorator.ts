@@ -9,7 +9,7 @@ import { namedOptions, recording } from './operation.decorator.js';
  *
  * Entries are shared with a `@Cacheable` on the same cache and keys.
  *
- * @throws CacheError from the call, where the method answers with another number of results
+ * @throws CacheError from the call, where the method answers with another number of results, or reorders its batch
  * @example
  * @CacheableMany('articles', { keys: (ids: number[]) => ids })
  * findMany(ids: number[]): Promise<(Article | null)[]> { … }

@@ -23,6 +23,8 @@ export const catalogue = {
   CACHE_RESULT_LENGTH: (p: { where: string; expected: number; actual: string }) =>
     `${p.where}: asked for ${p.expected} elements, the method answered with ${p.actual}; nothing was stored. ` +
     `Return one result per element, in order, null where there is none.`,
+  CACHE_RESULT_ORDER: (p: { where: string }) =>
+    `${p.where}: the method changed the order of its batch, so its results cannot be told apart; nothing was stored. Sort a copy.`,
   CACHE_SERIALIZATION: (p: { where: string; path: string; problem: string }) =>
     `${p.where}: the value at ${p.path} ${p.problem}, so it cannot be stored. Return plain data, or leave it out with \`unless\`.`,
   CACHE_UNDECODABLE: (p: { where: string; problem: string }) =>

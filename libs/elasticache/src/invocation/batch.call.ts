@@ -79,23 +79,28 @@ async function readBatch(
   const sharing = caches
     .map((cache) => cache.sharingOf(step.options))
     .reduce(narrower, 'distributed');
-  let rest: unknown[] | undefined;
+  let first: Promise<unknown[]> | undefined; // what is not cached comes along
   const { revive } = plan.reviver;
   const batch = { parts, sharing, revive };
   const read = await readManyThrough(batch, async (missing, isReload) => {
     const missed = missing.map((i) => cached[i]);
-    const isFirst = !isReload && rest === undefined;
-    const results = isReload
-      ? await runBatch(plan, call, missed)
-      : await run(isFirst ? [...missed, ...uncached] : missed);
-    if (isFirst) rest = results.slice(missed.length);
+    let running: Promise<unknown[]>;
+    if (isReload) running = runBatch(plan, call, missed);
+    else if (first !== undefined) running = run(missed);
+    else running = first = run([...missed, ...uncached]);
+    const results = await running;
     return new Map<number, Loaded>(missing.map((i, m) => [i, { value: results[m] }]));
   });
-  if (rest === undefined && uncached.length > 0) rest = await run(uncached);
+  // Where it failed and stale entries stand in for the others, there is nothing to stand in for these.
+  const rest = uncached.length > 0 ? (await (first ?? run(uncached))).slice(-uncached.length) : [];
+  const repeated = places.length > cached.length + uncached.length ? new Set<number>() : undefined;
   return places.map((place) => {
-    if (place < 0) return rest?.[-1 - place];
+    if (place < 0) return rest[-1 - place];
     const result = read[place];
-    return result === undefined ? null : result.value;
+    if (result === undefined) return null;
+    if (repeated?.has(place)) return caches[0]!.copyForJoiner(result.value);
+    repeated?.add(place);
+    return result.value;
   });
 }
 
@@ -134,8 +139,18 @@ async function runBatch(
   batch: unknown[],
 ): Promise<unknown[]> {
   const { length } = batch; // the method may use the array up
+  const given = [...batch];
   const results = await method.original.apply(self, [batch, ...args.slice(1)]);
+  if (isReordered(batch, given)) throw new CacheError('CACHE_RESULT_ORDER', { where });
   if (Array.isArray(results) && results.length === length) return results;
   const actual = Array.isArray(results) ? String(results.length) : 'no array';
   throw new CacheError('CACHE_RESULT_LENGTH', { where, expected: length, actual });
+}
+
+/** The same elements at other places. */
+function isReordered(batch: readonly unknown[], given: readonly unknown[]): boolean {
+  if (batch.length !== given.length) return false;
+  if (batch.every((element, i) => Object.is(element, given[i]))) return false;
+  const known = new Set(given);
+  return new Set(batch).size === known.size && batch.every((element) => known.has(element));
 }

@@ -23,6 +23,8 @@ export interface Ask {
   readonly tags: readonly string[];
   /** The value will name more of them. */
   readonly lateTags?: boolean;
+  /** Looks and changes nothing: no time to idle is renewed, and what cannot be read stays. */
+  readonly peeks?: boolean;
 }
 
 /** The versions that stood at one moment. Two are equal where their stamps are. */

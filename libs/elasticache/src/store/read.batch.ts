@@ -145,3 +145,14 @@ export function fetch(exchange: Exchange, keys: string[]): Promise<Bytes[]> {
 function isBytes(found: unknown): found is Bytes {
   return found === null || Buffer.isBuffer(found);
 }
+
+/** What stands under a key, whose life begins anew; as for MGET, what is of another type is not there. */
+export function fetchAndTouch(exchange: Exchange, key: string, lifeMs: number): Promise<Bytes> {
+  return exchange.run((client) => {
+    const reply = client.callBuffer('getex', key, 'px', lifeMs) as Promise<Bytes>;
+    return reply.catch((error: Error) => {
+      if (error.message.startsWith('WRONGTYPE')) return null;
+      throw error;
+    });
+  });
+}

@@ -28,7 +28,7 @@ import type {
 import { LEASE_MS, MARK_MS } from './lease.keeper.js';
 import { CLAIM, EVICT, PUT, PUT_IF, RELEASE, RENEW, STORE } from './lua.scripts.js';
 import { ManyReads } from './many.reads.js';
-import { type Bytes, ReadBatch } from './read.batch.js';
+import { type Bytes, fetchAndTouch, ReadBatch } from './read.batch.js';
 import { guard } from './redis.guards.js';
 import { inspect } from './redis.inspection.js';
 import { keysOf, type RedisStoreParts, type Sealed, sealed } from './redis.parts.js';
@@ -77,9 +77,9 @@ export class RedisStore implements CacheStore {
     const key = layout.entry(ask.text);
     const versions = this.stamps.keysOf(ask);
     const judge = (bytes: Bytes, found: readonly Bytes[]) => this.judge(ask, bytes, found);
-    if (idleMs === undefined) return this.reads.get(key, versions, judge);
-    const read = this.fetchAndTouch(key, versions, Math.ceil(idleMs));
-    return read.then(([bytes, found]) => judge(bytes, found));
+    if (idleMs === undefined || ask.peeks) return this.reads.get(key, versions, judge);
+    const bytes = fetchAndTouch(this.parts.exchange, key, Math.ceil(idleMs));
+    return Promise.all([bytes, this.reads.versions(versions)]).then((all) => judge(...all));
   }
 
   async lookMany(asks: readonly Ask[]): Promise<(Look | CacheError)[]> {
@@ -201,19 +201,11 @@ export class RedisStore implements CacheStore {
 
   async inspect(ask: Ask): Promise<Inspection> {
     const { parts, stamps, reads } = this;
-    return inspect(await this.look(ask), ask, { parts, stamps, reads });
+    return inspect(await this.look({ ...ask, peeks: true }), ask, { parts, stamps, reads });
   }
 
   private keysOf(text: string) {
     return keysOf(this.parts.layout, text);
-  }
-
-  private async fetchAndTouch(key: string, versions: readonly string[], life: number) {
-    const [bytes, found] = await Promise.all([
-      this.parts.exchange.run((client) => client.callBuffer('getex', key, 'px', life)),
-      this.reads.versions(versions),
-    ]);
-    return [bytes as Bytes, found] as const;
   }
 
   /** The versions first: only what is valid is worth reading. */
@@ -286,13 +278,14 @@ export class RedisStore implements CacheStore {
   /** Removes what cannot be read. If that fails, the next look tries again. */
   private async undecodable(look: RedisLook, error: unknown): Promise<RedisLook> {
     if (!(error instanceof CacheSerializationError)) throw error;
+    look.error = error;
+    if (look.ask.peeks) return look.missed('undecodable');
     const [key] = this.keysOf(look.ask.text);
     const removal = this.parts.exchange.run((client) => client.unlink([key]));
     await removal.then(
       () => (look.bytes = null),
       () => undefined,
     );
-    look.error = error;
     return look.missed('undecodable');
   }
 
