@@ -94,6 +94,19 @@ describe.each(platforms)('a crowd on %s', (platform) => {
     }
   });
 
+  it('does not queue up where the first has shown that nothing may be stored', async () => {
+    const site = await start();
+    const { get, controller } = site;
+    const asking = times(10, () => get('/refused'));
+    await until('all have come', () => site.requests === 10);
+    const first = controller.door;
+    controller.door = gate();
+    first.open();
+    await until('all the others run at a time', () => controller.calls === 10);
+    controller.door.open();
+    await Promise.all(asking);
+  });
+
   it('goes on with another where the handler fails', async () => {
     const { get, controller } = await start();
     controller.failures.push(new HttpException('not now', 503));

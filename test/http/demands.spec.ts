@@ -1,6 +1,6 @@
 /** RFC 9111 §5.2.1: what a request asks of the cache, where the route honours it. */
 import { describe, expect, it } from '@jest/globals';
-import { Controller, Get, UseInterceptors } from '@nestjs/common';
+import { Controller, Get, HttpException, UseInterceptors } from '@nestjs/common';
 import { CacheInterceptor, CacheResponse } from 'nestjs-elasticache';
 import { platforms, websites } from '../support/http.application.js';
 
@@ -12,6 +12,22 @@ class Asked {
   @CacheResponse({ ttl: '60s', staleIfError: '60s', clientCacheControl: 'honour' })
   honoured() {
     return { call: ++this.calls };
+  }
+  @Get('failing')
+  @CacheResponse({ ttl: '10s', staleWhileRevalidate: '60s', clientCacheControl: 'honour' })
+  failing() {
+    if (++this.calls > 1) throw new HttpException('no', 503);
+    return { call: this.calls };
+  }
+  @Get('forgiven')
+  @CacheResponse({
+    ttl: '10s',
+    staleWhileRevalidate: '60s',
+    staleIfError: '20s',
+    clientCacheControl: 'honour',
+  })
+  forgiven() {
+    return this.failing();
   }
   @Get('ignored')
   @CacheResponse({ ttl: '60s' })
@@ -51,6 +67,19 @@ describe.each(platforms)('on %s', (platform) => {
     await get('/honoured');
     expect((await get('/honoured', { 'cache-control': 'no-cache' })).text).toBe('{"call":2}');
     expect((await get('/honoured')).text).toBe('{"call":2}');
+  });
+
+  it.each<[string, number, number]>([
+    ['/failing', 1, 503],
+    ['/failing', 15, 503],
+    ['/forgiven', 1, 200],
+    ['/forgiven', 29, 200],
+    ['/forgiven', 30, 503],
+  ])('a forced load of %s that fails, at the age of %d s, is %d', async (path, age, status) => {
+    const { get, clock } = await sites.start(Asked, { platform });
+    await get(path);
+    clock.advance(age * 1000);
+    expect((await get(path, { 'cache-control': 'no-cache' })).status).toBe(status);
   });
 
   it('no-store stores nothing', async () => {

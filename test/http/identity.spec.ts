@@ -31,6 +31,11 @@ interface AnyResponse {
   header(name: string, value: string): unknown;
 }
 
+function sayTo(response: AnyResponse, control: string): void {
+  if (response.setHeader) response.setHeader('Cache-Control', control);
+  else response.header('Cache-Control', control);
+}
+
 /** Stands in for one that verifies a token: `tenant/user` in X-Principal. */
 @Injectable()
 class Verified implements CanActivate {
@@ -54,8 +59,7 @@ class Account {
     @Query('say') say?: string,
     @Res({ passthrough: true }) response?: AnyResponse,
   ) {
-    if (say && response?.setHeader) response.setHeader('Cache-Control', say);
-    else if (say) response?.header('Cache-Control', say);
+    if (say) sayTo(response!, say);
     return { call: ++this.calls, cookie };
   }
 
@@ -74,14 +78,16 @@ class Scoped {
 
   @Get('me')
   @CacheResponse({ scope: 'user' })
-  me(@Res({ passthrough: true }) response: AnyResponse) {
+  me(@Res({ passthrough: true }) response: AnyResponse, @Query('say') say?: string) {
+    if (say) sayTo(response, say);
     if (response.setHeader) response.setHeader('X-Call', `${++this.calls}`);
     else response.header('X-Call', `${++this.calls}`);
     return { call: this.calls };
   }
   @Get('ours')
   @CacheResponse({ scope: 'tenant', tags: ['ours'] })
-  ours() {
+  ours(@Res({ passthrough: true }) response: AnyResponse, @Query('say') say?: string) {
+    if (say) sayTo(response, say);
     return { call: ++this.calls };
   }
   @Get('role')
@@ -195,7 +201,18 @@ describe.each(platforms)('on %s', (platform) => {
     expect(editor).toContain('"editor"');
   });
 
-  it('a user may have what is private', async () => {
+  it('a user may have what the handler says is private, and a tenant may not', async () => {
+    const { get } = await sites.start(Scoped, { platform, options: optionsOf() });
+    for (const [path, verdict] of [
+      ['/me?say=private', 'HIT'],
+      ['/ours?say=private', 'MISS'],
+    ] as const) {
+      await get(path, principal('acme/1'));
+      expect((await get(path, principal('acme/1'))).headers['x-cache']).toBe(verdict);
+    }
+  });
+
+  it('what is his is announced for the lifetime of the cache', async () => {
     const options = optionsOf({ caches: { http: { ttl: '1m' } } });
     const { get } = await sites.start(Scoped, { platform, options });
     await get('/me', principal('acme/1'));

@@ -46,7 +46,7 @@ class Reflecting {
 
   @Get('words')
   words() {
-    const words = 'https, 443, en-GB,en;q=0.9, keep-alive, application/json, 2024, abc';
+    const words = 'https, 443, en-GB,en;q=0.9, keep-alive, application/json, 2024, abc, node';
     return { call: ++this.calls, words };
   }
 }
@@ -89,6 +89,7 @@ describe.each(platforms)('on %s', (platform) => {
       accept: 'application/json',
       'x-year': '2024',
       'x-short': 'abc',
+      'user-agent': 'node',
     };
     await get('/words', headers);
     expect((await get('/words', headers)).headers['x-cache']).toBe('HIT');

@@ -1,11 +1,15 @@
 /** RFC 5861: what is stale, sent while it is renewed, and where the handler fails. */
 import { afterEach, describe, expect, it } from '@jest/globals';
 import {
+  type ArgumentsHost,
+  Catch,
   Controller,
+  type ExceptionFilter,
   Get,
   HttpException,
   Res,
   StreamableFile,
+  UseFilters,
   UseInterceptors,
 } from '@nestjs/common';
 import { CacheInterceptor, CacheResponse } from 'nestjs-elasticache';
@@ -18,6 +22,15 @@ interface AnyResponse {
   setHeader?(name: string, value: string): void;
   header(name: string, value: string): unknown;
   status(code: number): unknown;
+}
+
+@Catch()
+class Teapot implements ExceptionFilter {
+  catch(_: unknown, host: ArgumentsHost) {
+    const response = host.switchToHttp().getResponse<AnyResponse & { send(body: string): void }>();
+    response.status(418);
+    response.send('teapot');
+  }
 }
 
 const windows = { ttl: '10s', staleWhileRevalidate: '30s', staleIfError: '60s' } as const;
@@ -57,6 +70,13 @@ class News {
   @CacheResponse({ ttl: '10s', staleIfError: '60s' })
   async kept(@Res({ passthrough: true }) response: AnyResponse) {
     this.say(response);
+    return this.next();
+  }
+
+  @Get('filtered')
+  @CacheResponse({ ttl: '10s', staleIfError: '60s' })
+  @UseFilters(Teapot)
+  filtered() {
     return this.next();
   }
 
@@ -172,6 +192,17 @@ describe.each(platforms)('on %s', (platform) => {
     });
     clock.advance('57s');
     expect((await get('/kept')).status).toBe(status ?? statusOf(failure));
+  });
+
+  it('in place of an error that a filter makes something else of, too', async () => {
+    const { get, clock, controller } = await start();
+    await get('/filtered');
+    controller.door.open();
+    controller.failure = new Error('broken');
+    clock.advance('13s');
+    expect((await get('/filtered')).text).toBe('{"call":1}');
+    clock.advance('57s');
+    expect((await get('/filtered')).status).toBe(418);
   });
 
   it.each([400, 404, 501])('%d is an answer', async (code) => {

@@ -88,6 +88,12 @@ class Things {
     return new StreamableFile(Buffer.from(`call ${++this.calls}`));
   }
 
+  @Get('empty-file')
+  emptyFile() {
+    this.calls++;
+    return new StreamableFile(Readable.from([]));
+  }
+
   @Get('web')
   web() {
     return new Response(`call ${++this.calls}`, { headers: { 'x-web': 'yes' } });
@@ -141,6 +147,7 @@ describe.each(platforms)('on %s', (platform) => {
     'cache-control=max-age%3D5,max-age%3D6',
     'expires=0',
     'vary=*',
+    'content-range=bytes%200-1/2',
     'age=60&cache-control=max-age%3D60',
   ])('a response with %s is not stored', async (query) => {
     const { runs: times, second } = await runs(`/fields?${query}`);
@@ -196,6 +203,10 @@ describe.each(platforms)('on %s', (platform) => {
       expect(second.headers.etag).toBeUndefined();
     },
   );
+
+  it('a stream of nothing is none the less one', async () => {
+    expect((await runs('/empty-file')).runs).toBe(2);
+  });
 
   it('a large body passes', async () => {
     expect((await runs('/large?bytes=100')).runs).toBe(1);

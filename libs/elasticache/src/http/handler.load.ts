@@ -180,7 +180,8 @@ export class HandlerLoad {
     const again = await this.search.at(seen.ask).catch(() => undefined);
     const entry = again && this.search.fitting(again);
     if (entry === undefined) return undefined;
-    return this.now < entry.expiresAt + (entry.value as StoredResponse)[3][3] ? entry : undefined;
+    const [, , , windowMs] = (entry.value as StoredResponse)[3];
+    return windowMs > 0 && this.now < entry.expiresAt + windowMs ? entry : undefined;
   }
 
   private get now(): number {

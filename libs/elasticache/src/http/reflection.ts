@@ -1,16 +1,14 @@
 import type { IncomingHttpHeaders } from 'node:http';
 
-/**
- * Fields that every client sends, with values that stand in many bodies. Only what no such value
- * looks like counts as repeated.
- */
+/** Fields that every client sends, with values that stand in many bodies. */
 const ORDINARY =
   /^(?:accept(?:-.*)?|cache-control|connection|content-.*|date|dnt|expect|host|if-.*|keep-alive|pragma|priority|range|save-data|sec-.*|te|transfer-encoding|upgrade(?:-.*)?|via|x-forwarded-(?:port|proto))$/;
-const ORDINARY_VALUE = /^[\w .,:;=*/+()?"-]*$/;
+/** What such values are made of: nothing that a page could be broken with. */
+const HARMLESS = /^[\w .,:;=*/+()?"-]*$/;
 
-/** Shorter ones, and small numbers, stand anywhere by chance. */
+/** Shorter words stand anywhere by chance: `node` is a user agent. */
+const SHORTEST_WORD = 8;
 const SHORTEST = 4;
-const SMALL_NUMBER = /^\d{1,7}$/;
 
 /** What a response would be shared with. */
 export interface Reflecting {
@@ -31,9 +29,9 @@ export function reflected(
   return Object.keys(headers).find((name) => {
     const values = keyed.includes(name) ? [] : valuesOf(headers[name]);
     const isSuspect = (value: string) =>
-      value.length >= SHORTEST &&
-      !SMALL_NUMBER.test(value) &&
-      !(ORDINARY.test(name) && ORDINARY_VALUE.test(value));
+      HARMLESS.test(value)
+        ? value.length >= SHORTEST_WORD && !ORDINARY.test(name)
+        : value.length >= SHORTEST;
     return values.filter(isSuspect).some((value) => isRepeated(value, response));
   });
 }
