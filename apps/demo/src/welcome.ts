@@ -26,11 +26,11 @@ export function welcome({ url, database, environment }: Running): string {
     `  cache     ${cache}`,
     `  API       ${url}/docs   health: ${url}/health   hits and queries: ${url}/stats`,
     '',
-    '  Four endpoints are cached. Call one twice, and look at the time it took:',
+    '  Four endpoints are cached. Call one twice, and look at X-Cache, Cache-Status and the time:',
     '',
     ...endpoints.flatMap(([endpoint, ttl, path]) => [
       `    ${endpoint.padEnd(26)}cached for ${ttl}`,
-      `      curl -w '\\n%{time_total} s\\n' '${url}${path}'`,
+      `      curl -i -w '\\n%{time_total} s\\n' '${url}${path}'`,
     ]),
     '',
     '  Users belong to organisations. Sign in, and see what your colleagues wrote, cached for you alone:',
