@@ -29,7 +29,7 @@ export class CacheInterceptor implements NestInterceptor {
     @Inject(RESPONSE_CACHING_TOKEN) private readonly caching: ResponseCaching | undefined,
   ) {}
 
-  /** @internal Called by Nest. */
+  /** Called by Nest. */
   intercept(
     context: ExecutionContext,
     next: CallHandler,

@@ -166,7 +166,7 @@ export const responseRules: readonly OptionRule[] = [
   {
     name: 'statuses',
     type: 'number[]',
-    fallback: '200, 203, 204',
+    fallback: '[200, 203, 204]',
     meaning: 'Statuses that are stored, returned or thrown. 206 never is.',
     wrong: must(isStatuses, 'an array of statuses from 200 to 599 without 206 and 304'),
   },
