@@ -120,11 +120,13 @@ describe.each(platforms)('a crowd on %s', (platform) => {
   });
 
   it('goes on with another where the first one’s client leaves', async () => {
-    const { get, controller, url } = await start();
+    const site = await start();
+    const { get, controller, url } = site;
     const leaving = request(`${url}/shared`).on('error', () => undefined);
     leaving.end();
     await until('the handler runs', () => controller.calls === 1);
     const asking = times(5, () => get('/shared'));
+    await until('all have come', () => site.requests === 6);
     leaving.destroy();
     await until('another has taken its place', () => controller.calls === 2);
     controller.door.open();

@@ -10,8 +10,9 @@ export interface Running {
 /** What `npm start` prints once the application listens. */
 export function welcome({ url, database, environment }: Running): string {
   const { REDIS_URL, DATABASE_URL } = environment;
-  const cache =
+  const place =
     REDIS_URL === undefined ? "this process's memory" : `Redis at ${new URL(REDIS_URL).host}`;
+  const cache = environment.CACHE === 'off' ? 'off' : place;
   const endpoints = [
     ['GET /articles?skip&limit', environment.CACHE_TTL_ARTICLES_LIST, '/articles?skip=0&limit=5'],
     ['GET /articles/:id', environment.CACHE_TTL_ARTICLE, '/articles/42'],
