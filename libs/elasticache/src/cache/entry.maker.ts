@@ -15,6 +15,8 @@ import { mergedTags, MOST_TAGS, tagsFault } from './tags.js';
 /** How one operation differs from what the cache does by itself. */
 export interface KeepOptions {
   readonly ttl?: ((loaded: Loaded) => Duration | undefined) | undefined;
+  /** The lifetime was announced, or is another's: jitter must not shorten it. */
+  readonly isExact?: boolean;
   readonly unless?: ((loaded: Loaded) => boolean) | undefined;
   /** Tags that only the value names. */
   readonly lateTags?: ((loaded: Loaded) => readonly string[]) | undefined;
@@ -73,7 +75,8 @@ export class EntryMaker {
     }
     const { policy, clock, random } = this.parts;
     const { text } = ask;
-    const ttlMs = shortened(this.lifetimeMs(text, loaded, options), policy.jitter, random);
+    const jitter = options.isExact ? 0 : policy.jitter;
+    const ttlMs = shortened(this.lifetimeMs(text, loaded, options), jitter, random);
     const createdAt = clock.now();
     const own = this.tagsOf({ ask, loaded, options });
     const tags = inherited ? this.withInherited(own, inherited, options) : own;

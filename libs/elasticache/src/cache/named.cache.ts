@@ -21,9 +21,9 @@ import type { TagSource } from './inheritance.js';
 import { inherit, isPartOf } from './load.context.js';
 import { type LoadRoom, LoadRunner } from './load.runner.js';
 import { QueuedLoads } from './queued.loads.js';
-import { globalTags, type TagNaming } from '../key/names.js';
 import { takesCopies } from './operation.tiers.js';
 import type { SensitiveValues } from './sensitive.values.js';
+import { globalTags, type TagNaming } from '../key/names.js';
 import { WaitingRoom } from './waiting.room.js';
 
 export interface NamedCacheParts {
@@ -65,10 +65,6 @@ export interface Finding {
   readonly miss?: MissReason;
 }
 
-function same(finding: Finding): Finding {
-  return finding;
-}
-
 /** What a call finds that may store nothing: the tier failed, or it is part of a unit of work. */
 const concealed: Finding = { freshness: 'dead' };
 
@@ -96,6 +92,8 @@ export class NamedCache {
   readonly tags: readonly string[];
   /** Keys that are being renewed behind somebody's back. */
   readonly refreshing = new Set<string>();
+  /** What must not be in its values, where there is such. */
+  readonly sensitive: SensitiveValues | undefined;
   private readonly maker: EntryMaker;
   private readonly memory: Memory;
   /** The tier behind `store`. */
@@ -120,6 +118,7 @@ export class NamedCache {
     this.source = { realm: parts.realm, tier: parts.tier };
     this.place = parts.place;
     this.clock = clock;
+    this.sensitive = parts.sensitive;
     this.patience = parts.patience;
     this.queued = new QueuedLoads(parts.patience);
     this.waitingRoom = new WaitingRoom(clock, parts.random);
@@ -167,7 +166,9 @@ export class NamedCache {
   /** What is there for a call that takes expired entries as `freshness` says. Counts a hit or a miss. */
   async find(ask: Ask, options: FindOptions = {}): Promise<Finding> {
     const inMemory = takesCopies(options) ? this.findInMemory(ask.text) : undefined;
-    return inMemory ? { entry: inMemory, freshness: 'fresh' } : this.findShared(ask, options, same);
+    return inMemory
+      ? { entry: inMemory, freshness: 'fresh' }
+      : this.findShared(ask, options, (finding) => finding);
   }
 
   /** The rest of `find`, where {@link findInMemory} was asked before, and what is made of it. */
