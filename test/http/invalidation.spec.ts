@@ -22,7 +22,7 @@ import {
 import { CacheEvict, CacheInterceptor, CacheResponse, Cacheable } from 'nestjs-elasticache';
 import { mergeMap, type Observable } from 'rxjs';
 import { gate } from '../support/gate.js';
-import { platforms, websites } from '../support/http.application.js';
+import { platforms, redisForAll, websites } from '../support/http.application.js';
 import { until } from '../support/waiting.js';
 
 interface AnyResponse {
@@ -129,6 +129,36 @@ class Outer {
     return 'done';
   }
 }
+
+describe('on Redis', () => {
+  const sites = websites();
+  const redis = redisForAll();
+
+  it.each(platforms)(
+    'a write on %s is answered once its eviction is acknowledged',
+    async (platform) => {
+      truth = 0;
+      const options = { defaults: { timeouts: { store: '10s' } } } as const;
+      const site = await sites.start(Things, {
+        platform,
+        redis: redis.server,
+        options,
+        providers: [Articles],
+      });
+      redis.server.pause();
+      let isAnswered = false;
+      const writing = site.send('/things/1', { method: 'POST' }).then(() => (isAnswered = true));
+      try {
+        await until('the handler has run', () => truth === 1);
+        await site.get('/nothing'); // by now an answer would be here
+        expect(isAnswered).toBe(false);
+      } finally {
+        redis.server.resume();
+      }
+      await writing;
+    },
+  );
+});
 
 describe.each(platforms)('on %s', (platform) => {
   const sites = websites();

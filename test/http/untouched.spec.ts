@@ -53,8 +53,9 @@ describe.each(platforms)('on %s', (platform) => {
         undefined,
         kind,
       );
-    expect(await handler({}, {})).toEqual({ call: 1 });
-    expect(await handler({}, {})).toEqual({ call: 2 });
+    // As a request of GraphQL or a message has it: no request of HTTP at all.
+    expect(await handler(undefined, undefined)).toEqual({ call: 1 });
+    expect(await handler(undefined, undefined)).toEqual({ call: 2 });
   });
 
   it('without a cache to put it into, a route is not cached, and that is said once', async () => {

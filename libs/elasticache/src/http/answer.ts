@@ -196,8 +196,10 @@ function withOthers(
   head: readonly string[],
   others: Record<string, FieldValue>,
 ): readonly string[] {
+  const fields = Object.entries(others);
+  if (fields.length === 0) return head;
   const all = [...head];
-  for (const [name, value] of Object.entries(others)) {
+  for (const [name, value] of fields) {
     const at = placeIn(head, name);
     if (at === -1) all.push(name, value as string);
     else if (name === 'vary') {

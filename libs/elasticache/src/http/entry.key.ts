@@ -4,10 +4,18 @@ import { keyText, sortedQuery, variantSlot } from './request.key.js';
 import type { RoutePlan } from './route.plan.js';
 import { pathOf } from './uri.evictions.js';
 
+/** URLs that are remembered of a route at a time, and up to which length. */
+const MOST_URLS = 1_000;
+const LONGEST_URL = 256;
+
 interface Keyed {
   readonly exchange: Exchange;
   readonly place: Place;
-  readonly route: { readonly plan: RoutePlan };
+  readonly route: {
+    readonly plan: RoutePlan;
+    /** Keys by what they were made of: to make one takes longer than the rest of a hit. */
+    readonly texts: Map<string, string>;
+  };
 }
 
 /** A request's key without a variant; `key` replaces host, path and query. */
@@ -15,9 +23,18 @@ export function baseText({ exchange, place, route }: Keyed, key?: unknown): stri
   const { label, options } = route.plan;
   if (key !== undefined) return keyText([place.scope, label, key], label);
   const { url, keyOrigin } = exchange;
+  const made = `${place.scope}\n${keyOrigin}${url}`;
+  const known = route.texts.get(made);
+  if (known !== undefined) return known;
   const path = pathOf(url);
   const query = url.length === path.length ? '' : url.slice(path.length + 1);
-  return keyText([place.scope, label, keyOrigin, path, sortedQuery(query, options.query)], label);
+  const parts = [place.scope, label, keyOrigin, path, sortedQuery(query, options.query)];
+  const text = keyText(parts, label);
+  if (made.length <= LONGEST_URL) {
+    if (route.texts.size >= MOST_URLS) route.texts.clear();
+    route.texts.set(made, text);
+  }
+  return text;
 }
 
 /** The keys of the variant that a request selects: by all that the route is known to depend on, then by what it declares. */

@@ -29,6 +29,9 @@ export interface Reply {
 /** Express's response: Node's own, with methods added. */
 export type ExpressResponse = ServerResponse & { send?: (body?: unknown) => unknown };
 
+/** What was made of a connection's last `Host`: it asks for one host again and again. */
+const origins = new WeakMap<object, { readonly host: string; readonly key: string }>();
+
 /** One request and its response, on either platform. */
 export class Exchange {
   readonly request: IncomingMessage;
@@ -71,11 +74,16 @@ export class Exchange {
    * process listens on is one for all processes.
    */
   get keyOrigin(): string {
-    const { origin } = this;
-    const { localPort } = this.request.socket;
-    return origin.endsWith(`:${localPort}`)
-      ? `${origin.slice(0, -`${localPort}`.length)}*`
-      : origin;
+    const { headers, socket } = this.request;
+    const { host } = headers;
+    // Without these fields the platform has nothing else to go by.
+    const isForwarded = 'x-forwarded-host' in headers || 'x-forwarded-proto' in headers;
+    if (isForwarded || host === undefined) return keyOf(this.origin, socket.localPort);
+    const known = origins.get(socket);
+    if (known?.host === host) return known.key;
+    const key = keyOf(this.origin, socket.localPort);
+    origins.set(socket, { host, key });
+    return key;
   }
 
   header(name: string): string | undefined {
@@ -113,6 +121,10 @@ export class Exchange {
   get hasSendHooks(): boolean {
     return this.reply !== undefined && contextOf(this.platform)?.onSend !== null;
   }
+}
+
+function keyOf(origin: string, localPort: number | undefined): string {
+  return origin.endsWith(`:${localPort}`) ? `${origin.slice(0, -`${localPort}`.length)}*` : origin;
 }
 
 export function fieldsOf(response: { getHeaders(): Record<string, FieldValue> }) {

@@ -34,6 +34,8 @@ export interface Places {
 export class PlaceFinder {
   private readonly scopes: ScopeResolver;
   private readonly hasTenants: boolean;
+  /** Of caches that are everybody's. */
+  private readonly opens = new WeakMap<CacheFamily, Place>();
 
   constructor(private readonly places: Places) {
     this.hasTenants = places.tenancy !== undefined;
@@ -47,9 +49,15 @@ export class PlaceFinder {
     scope: ResponseScope | undefined,
     context: ExecutionContext,
   ): Place | undefined {
-    if (scope === undefined && family.only !== undefined) return placeOf(family.only);
+    if (scope === undefined && family.only !== undefined) return this.open(family, family.only);
     if (scope === 'public') return placeOf(family.inScope({}), { isDeclared: true });
     return this.within(context, () => this.ownPlace(family, scope, context));
+  }
+
+  private open(family: CacheFamily, only: NamedCache): Place {
+    let place = this.opens.get(family);
+    if (place === undefined) this.opens.set(family, (place = placeOf(only)));
+    return place;
   }
 
   private ownPlace(

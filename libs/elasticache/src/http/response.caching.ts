@@ -33,7 +33,7 @@ const SAFE = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PROPFIND', 'REPORT', '
 /** Longer than anybody's links, and short enough that strangers do not fill the cache with them. */
 const LONGEST_URL = 4_096;
 
-/** Keys and URLs that are remembered of a route at a time. */
+/** Keys that are remembered of a route at a time. */
 const MOST_REMEMBERED = 1_000;
 
 /** What is remembered of a route beside its plan. */
@@ -41,6 +41,7 @@ interface Route {
   readonly plan: RoutePlan;
   /** Keys without a variant that had answers. */
   readonly seen: Set<string>;
+  readonly texts: Map<string, string>;
 }
 
 /** The responses of one application: which are cached, where, and how a request is answered. */
@@ -201,7 +202,8 @@ export class ResponseCaching {
     if (ofType === undefined) this.routes.set(type, (ofType = new Map()));
     let route = ofType.get(handler);
     if (route === undefined) {
-      route = { plan: routePlan(type, handler, this.parts.surroundings()), seen: new Set() };
+      const plan = routePlan(type, handler, this.parts.surroundings());
+      route = { plan, seen: new Set(), texts: new Map() };
       ofType.set(handler, route);
       this.check(route.plan);
     }
