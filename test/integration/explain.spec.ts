@@ -129,6 +129,12 @@ describe.each(tiers)('Explained, %s', (name) => {
     expect(events.take('hit', 'miss', 'error')).toEqual([]);
   });
 
+  it('an entry that nobody reads, until it has idled long enough', async () => {
+    const { articles } = await start({ tti: 60 });
+    await articles.put(7, 'seven');
+    await until('it is gone', async () => (await articles.explain(7)).found === 'miss');
+  });
+
   it('a miss: nothing is there', async () => {
     const { miss, service, articles } = await start();
     expect(await miss()).toEqual(['absent', 'absent']);

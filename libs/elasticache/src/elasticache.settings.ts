@@ -2,10 +2,7 @@ import type { CachePolicy } from './cache/cache.policy.js';
 import type { EntryCodecOptions } from './codec/entry.codec.js';
 import { cacheRules } from './elasticache.cache-rules.js';
 import { moduleRules } from './elasticache.option-rules.js';
-import type {
-  CacheOptions,
-  ElastiCacheModuleOptions,
-} from './elasticache.options.js';
+import type { CacheOptions, ElastiCacheModuleOptions } from './elasticache.options.js';
 import type { Fault } from './errors/catalogue.js';
 import type { ScopeKind } from './key/scope.js';
 import { faultsIn, isObject, isText } from './invocation/option.rules.js';
@@ -159,7 +156,10 @@ export function cacheSettings(
   const options = { ...cacheDefaults, ...given(defaults), ...given(own) };
   const { cacheNull, tti, ttl, scope } = options;
   const isInRedis = options.shared ?? isShared;
+  // Of a time to idle Redis has to see each read.
+  const isInFront = (own.memory ?? defaults.memory) !== false && tti === undefined;
   const policy: CachePolicy = {
+    tiers: isInRedis ? [...(isInFront ? ['memory' as const] : []), 'shared'] : ['memory'],
     ttl: typeof ttl === 'function' ? ttl : parseDuration(ttl)!,
     idleMs: tti === undefined ? undefined : parseDuration(tti)!,
     jitter: options.jitter,
@@ -185,8 +185,6 @@ export function cacheSettings(
   if (!isInRedis)
     return { policy, scope, tier: { kind: 'memory', memory: memorySettings(own, defaults) } };
   const { version, serializer, compression, batching } = options;
-  // Of a time to idle Redis has to see each read.
-  const isInFront = (own.memory ?? defaults.memory) !== false && policy.idleMs === undefined;
   return {
     policy,
     scope,

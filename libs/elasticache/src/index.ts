@@ -33,6 +33,11 @@ export {
   type Tags,
 } from './invocation/cache.operation.js';
 
+export { CacheInterceptor } from './http/cache.interceptor.js';
+export { CacheKey, CacheResponse, CacheTTL, NoCache } from './http/cache-response.decorator.js';
+export type { CacheResponseOptions, ResponseScope } from './http/http.options.js';
+export type { QueryOptions } from './http/request.key.js';
+
 export type {
   AllTenants,
   Cache,

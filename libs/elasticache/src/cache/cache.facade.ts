@@ -22,6 +22,7 @@ import { explain } from './explanation.js';
 import type { Loaded } from './flight.js';
 import { freshnessFor } from './freshness.options.js';
 import type { NamedCache } from './named.cache.js';
+import { onlyTier, tierProblem } from './operation.tiers.js';
 import { readOne } from './read.through.js';
 import type { Batch } from './read.load.many.js';
 import { readManyThrough } from './read.through.many.js';
@@ -176,6 +177,10 @@ export class CacheFacade<K extends Key = Key, V = unknown> implements Cache<K, V
 
   async putIfAbsent(key: K, value: V, options: PutOptions<V> = {}): Promise<V | undefined> {
     const { named } = this;
+    if (options.shared === false) {
+      const problem = 'cannot be false: whether there is an entry is for Redis to tell';
+      throw new CacheError('CACHE_OPTION_VALUE', { where: this.where, option: 'shared', problem });
+    }
     const ask = this.askOf(key, options);
     if (CacheTransaction.current()?.conceals(named, ask.text, ask.tags) || named.isPending(ask)) {
       await this.put(key, value, options); // what is there is gone, or will be when the unit commits
@@ -290,7 +295,16 @@ export class CacheFacade<K extends Key = Key, V = unknown> implements Cache<K, V
     return this.askFor(this.textOf(key), options);
   }
 
-  private askFor(text: string, { tags }: Pick<PutOptions<never>, 'tags'> = {}): Ask {
+  private askFor(text: string, options: LoadOptions<never> = {}): Ask {
+    const ask = this.taggedAsk(text, options);
+    const only = onlyTier(options);
+    if (only === undefined) return ask;
+    const problem = tierProblem(options, this.named.policy.tiers);
+    if (problem === undefined) return { ...ask, only };
+    throw new CacheError('CACHE_OPTION_VALUE', { where: this.where, option: 'shared', problem });
+  }
+
+  private taggedAsk(text: string, { tags }: Pick<PutOptions<never>, 'tags'>): Ask {
     const { named } = this;
     if (tags === undefined) return { text, tags: named.tags };
     if (typeof tags === 'function') return { text, tags: named.tags, lateTags: true };
@@ -307,6 +321,7 @@ export class CacheFacade<K extends Key = Key, V = unknown> implements Cache<K, V
       unless: unless === undefined ? undefined : ({ value }) => unless(value as T),
       lateTags: typeof tags === 'function' ? ({ value }) => tags(value as T) : undefined,
       freshness: freshnessFor(options, this.named.policy.freshness, this.where),
+      only: onlyTier(options),
     };
   }
 

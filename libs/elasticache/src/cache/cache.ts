@@ -65,6 +65,8 @@ export type CacheErrorHandler =
  * await articles.put(7, article, { ttl: '30s' });
  */
 export interface PutOptions<V = unknown> {
+  /** `false`: the value stays in this process's memory, and Redis only sees to its order with other writes. */
+  readonly shared?: false;
   /** Lifetime instead of the cache's own: milliseconds, text such as `'5m'`, or a function of the value. */
   readonly ttl?: Duration | ((value: V) => Duration);
   /** Tags beside the cache's own, or a function of the value: evicting one of them evicts the entry. */
@@ -78,6 +80,8 @@ export interface PutOptions<V = unknown> {
  * await articles.getOrLoad(7, load, { unless: (article) => article.isDraft });
  */
 export interface LoadOptions<V = unknown> extends PutOptions<V> {
+  /** `false`: Redis is asked, whatever this process has a copy of, and no copy is made. */
+  readonly memory?: false;
   /** True means: return the value, do not store it. Not asked on hits. */
   readonly unless?: (value: V) => boolean;
   /** Who shares a load: the calls of all processes, those of this one, or nobody. Default: as the cache is configured. */
@@ -179,7 +183,7 @@ export interface Cache<K extends Key = Key, V = any> {
    *
    * @throws CacheSerializationError for a value that cannot be stored
    */
-  putIfAbsent(key: K, value: V, options?: PutOptions<V>): Promise<V | undefined>;
+  putIfAbsent(key: K, value: V, options?: Omit<PutOptions<V>, 'shared'>): Promise<V | undefined>;
   /**
    * Stores all, in one round trip; what cannot be stored does not keep the others out.
    *

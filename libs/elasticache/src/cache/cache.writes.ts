@@ -31,20 +31,22 @@ interface Unstorable {
 export class CacheWrites {
   constructor(private readonly parts: CacheWritesParts) {}
 
-  /** Stores what came of a load. A failure, one of the application's functions included, is reported. */
-  async keep(keep: Keep): Promise<void> {
+  /** Stores what came of a load; whether it did. A failure, one of the application's functions included, is reported. */
+  async keep(keep: Keep): Promise<boolean> {
     const { lease, options } = keep;
     const { store } = this.parts;
     let write: StoreWrite | undefined;
+    let isKept = false;
     try {
       write = this.made(keep);
       if (write === undefined) await store.release(lease, true);
-      else this.kept(write, await store.keep(lease, write));
+      else this.kept(write, (isKept = await store.keep(lease, write)));
     } catch (error) {
       void this.release(lease);
       this.failed(error, options, lease.text);
     }
     this.bear(keep, write);
+    return isKept;
   }
 
   /** `keep` for many keys, in one round trip; what cannot be stored does not keep the others out. */

@@ -1,4 +1,4 @@
-import type { Entry } from '../entry/cache.entry.js';
+import type { Entry, Tier } from '../entry/cache.entry.js';
 import type { Freshness, FreshnessPolicy } from '../entry/freshness.js';
 import type { MissReason } from '../events/cache.events.js';
 import type { View } from '../store/cache.store.js';
@@ -22,6 +22,7 @@ export const concealed: Finding = { freshness: 'dead' };
 
 export interface FindOptions {
   readonly freshness?: FreshnessPolicy | undefined;
+  readonly only?: Tier | undefined;
   readonly method?: string | undefined;
 }
 

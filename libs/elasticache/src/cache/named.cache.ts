@@ -12,7 +12,7 @@ import { newToken } from '../store/token.js';
 import type { Clock } from '../time/clock.js';
 import { CacheEvictions } from './cache.evictions.js';
 import type { CachePolicy, SingleFlight } from './cache.policy.js';
-import { type CacheRecorder, type FailureSite, ManyFailures } from './cache.recorder.js';
+import { type CacheRecorder, ManyFailures } from './cache.recorder.js';
 import { CacheWrites } from './cache.writes.js';
 import { EntryMaker } from './entry.maker.js';
 import { type ClaimAttempt, concealed, type Finding, type FindOptions } from './finding.js';
@@ -23,12 +23,10 @@ import { inherit, isPartOf } from './load.context.js';
 import { LoadRunner } from './load.runner.js';
 import type { NamedCacheParts } from './named.cache.parts.js';
 import { QueuedLoads } from './queued.loads.js';
+import { takesCopies } from './operation.tiers.js';
+import type { SensitiveValues } from './sensitive.values.js';
 import { globalTags, type TagNaming } from '../key/names.js';
 import { WaitingRoom } from './waiting.room.js';
-
-function same(finding: Finding): Finding {
-  return finding;
-}
 
 /**
  * One cache, on encoded keys: its tiers behind one way to find, to claim, to write and to evict.
@@ -54,6 +52,8 @@ export class NamedCache {
   readonly tags: readonly string[];
   /** Keys that are being renewed behind somebody's back. */
   readonly refreshing = new Set<string>();
+  /** What must not be in its values, where there is such. */
+  readonly sensitive: SensitiveValues | undefined;
   private readonly maker: EntryMaker;
   private readonly journal: PlaceJournal;
   private readonly memory: Memory;
@@ -79,6 +79,7 @@ export class NamedCache {
     this.source = { realm: parts.realm, tier: parts.tier };
     this.place = parts.place;
     this.clock = clock;
+    this.sensitive = parts.sensitive;
     this.patience = parts.patience;
     this.queued = new QueuedLoads(parts.patience);
     this.waitingRoom = new WaitingRoom(clock, parts.random);
@@ -127,8 +128,10 @@ export class NamedCache {
 
   /** What is there for a call that takes expired entries as `freshness` says. Counts a hit or a miss. */
   async find(ask: Ask, options: FindOptions = {}): Promise<Finding> {
-    const inMemory = options.freshness === undefined ? this.findInMemory(ask.text) : undefined;
-    return inMemory ? { entry: inMemory, freshness: 'fresh' } : this.findShared(ask, options, same);
+    const inMemory = takesCopies(options) ? this.findInMemory(ask.text) : undefined;
+    return inMemory
+      ? { entry: inMemory, freshness: 'fresh' }
+      : this.findShared(ask, options, (finding) => finding);
   }
 
   /** The rest of `find`, where {@link findInMemory} was asked before, and what is made of it. */
@@ -154,7 +157,7 @@ export class NamedCache {
     const missing: Ask[] = [];
     const places: number[] = [];
     for (const [i, ask] of asks.entries()) {
-      const entry = options.freshness === undefined ? this.findInMemory(ask.text, now) : undefined;
+      const entry = takesCopies(options) ? this.findInMemory(ask.text, now) : undefined;
       const isPending = entry === undefined && this.isPending(ask);
       findings.push(
         entry ? { entry, freshness: 'fresh' } : isPending ? this.withheld(ask.text) : concealed,
@@ -164,18 +167,14 @@ export class NamedCache {
     if (missing.length === 0) return findings;
     const looks = await this.store.lookMany(missing);
     const arrived = this.clock.now();
-    const failures = this.failures('get', options.method);
+    const { method } = options;
+    const failures = new ManyFailures(this.recorder, { operation: 'get', method });
     for (const [m, look] of looks.entries()) {
       if (look instanceof Error) failures.note(look);
       else findings[places[m]!] = this.judge(missing[m]!, look, options, arrived);
     }
     failures.tell();
     return findings;
-  }
-
-  /** What becomes of the failures of a step that a call takes for many keys. */
-  failures(operation: FailureSite['operation'], method: string | undefined): ManyFailures {
-    return new ManyFailures(this.recorder, { operation, method });
   }
 
   /** Looks once more for a call that waited: nothing is counted. `failed`: told of a failure in place of the error handler. */
@@ -217,7 +216,7 @@ export class NamedCache {
       (error: unknown) => {
         flight.land(undefined);
         // It may have been won all the same: nobody should wait for it.
-        void this.writes.release(unsure(ask, token));
+        void this.writes.release({ ...ask, token, kind: 'load', versions: undefined });
         // A claim is a step of storing.
         if (failed !== undefined) failed(error);
         else this.recorder.failed(error, { operation: 'put', method, key: ask.text });
@@ -380,8 +379,4 @@ export class NamedCache {
     this.recorder.miss(text, 'eviction pending');
     return concealed;
   }
-}
-
-function unsure({ text, tags }: Ask, token: string): Lease {
-  return { text, tags, token, kind: 'load', versions: undefined };
 }

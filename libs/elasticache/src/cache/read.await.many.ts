@@ -1,6 +1,6 @@
 import type { View } from '../store/cache.store.js';
 import { newToken } from '../store/token.js';
-import type { ManyFailures } from './cache.recorder.js';
+import { ManyFailures } from './cache.recorder.js';
 import { isValid } from './read.load.js';
 import {
   type Batch,
@@ -134,7 +134,8 @@ class Others {
   private failures(operation: 'get' | 'put'): ManyFailures {
     const [part] = this.batch.parts as [Part];
     const [first] = this.holders.keys();
-    return part.cache.failures(operation, part.optionsOf(first!).method);
+    const { method } = part.optionsOf(first!);
+    return new ManyFailures(part.cache.recorder, { operation, method });
   }
 
   private async wins(i: number, view: View, failed: ManyFailures['note']): Promise<boolean> {

@@ -3,7 +3,7 @@ import { newToken } from '../store/token.js';
 import { CacheTransaction } from '../coherence/cache.transaction.js';
 import type { SingleFlight } from './cache.policy.js';
 import type { Turn } from './queued.loads.js';
-import type { ManyFailures } from './cache.recorder.js';
+import { ManyFailures } from './cache.recorder.js';
 import type { KeepOptions } from './entry.maker.js';
 import { Flight, type Loaded, type Seat } from './flight.js';
 import { seenTags } from './inheritance.js';
@@ -68,7 +68,8 @@ export async function shareOut(
   part: Part,
   { missing, findings }: { missing: readonly number[]; findings: readonly (Finding | undefined)[] },
 ): Promise<Map<number, Share>> {
-  const failures = part.cache.failures('put', part.optionsOf(missing[0]!).method);
+  const { method } = part.optionsOf(missing[0]!);
+  const failures = new ManyFailures(part.cache.recorder, { operation: 'put', method });
   const failed = failures.note;
   const settled = await Promise.allSettled(
     missing.map((i) => shareOf(targetOf(batch, part, i), findings[i]!, { batch, failed })),

@@ -202,7 +202,7 @@ function keepAll(
   targets: readonly Target[],
   leases: readonly (Lease | undefined)[],
   { flight, loaded }: { flight: Flight; loaded: Loaded },
-): Promise<void> | undefined {
+): Promise<unknown> | undefined {
   const { inheritance } = flight;
   const keep = ({ cache, ask, options }: Target, lease: Lease | undefined) =>
     lease && cache.writes.keep({ ask, options, lease, loaded, inheritance });

@@ -3,6 +3,7 @@ import { Observable } from 'rxjs';
 import type { CacheFamily } from '../cache/cache.family.js';
 import type { TagEvictions } from '../cache/tag.evictions.js';
 import type { TagNaming } from '../key/names.js';
+import { tierProblem } from '../cache/operation.tiers.js';
 import type { Fault } from '../errors/catalogue.js';
 import { faultsIn } from './option.rules.js';
 import { type CachedMethod, configOf, returnTypeOf } from './cache.metadata.js';
@@ -101,11 +102,18 @@ export function planOf(method: CachedMethod, type: object, settings: PlanSetting
   };
 }
 
+const MORE_THAN_PLAIN = [
+  'condition',
+  'type',
+  'memory',
+  'shared',
+  'staleWhileRevalidate',
+  'staleIfError',
+  'refreshAhead',
+] as const;
+
 function plainFamilyOf({ options, families }: Step<'cacheable' | 'many'>) {
-  const { condition, type, staleWhileRevalidate, staleIfError, refreshAhead } = options;
-  const isPlain = [condition, type, staleWhileRevalidate, staleIfError, refreshAhead].every(
-    (option) => option === undefined,
-  );
+  const isPlain = MORE_THAN_PLAIN.every((option) => options[option] === undefined);
   const [family, ...others] = families ?? [];
   return isPlain && others.length === 0 ? family : undefined;
 }
@@ -171,6 +179,8 @@ function operationFaults({ kind, options }: CacheOperation, config: CacheConfigO
   exclude('allEntries', ['pattern']);
   if (kind === 'evict') exclude('tags', ['key', 'keyGenerator', 'allEntries', 'pattern']);
   exclude('keys', ['keyGenerator']);
+  const problem = kind === 'evict' ? undefined : tierProblem(given);
+  if (problem !== undefined) faults.push(`\`shared\`: ${problem}`);
   if (kind === 'evict' && options.beforeInvocation) {
     const late = Object.keys(given).filter((name) => given[name] instanceof FromResult);
     if (late.length > 0)

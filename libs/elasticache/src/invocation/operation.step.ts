@@ -5,7 +5,14 @@ import type { CacheFamily } from '../cache/cache.family.js';
 import type { NamedCache } from '../cache/named.cache.js';
 import type { TagNaming } from '../key/names.js';
 import { mergedTags, tagsFault } from '../cache/tags.js';
-import { CacheError, evaluated, optionFailure } from '../errors/cache.errors.js';
+import { onlyTier, type TierOptions, tierProblem } from '../cache/operation.tiers.js';
+import type { Tier } from '../entry/cache.entry.js';
+import {
+  CacheConfigurationError,
+  CacheError,
+  evaluated,
+  optionFailure,
+} from '../errors/cache.errors.js';
 import { Glob, globOf } from '../key/glob.js';
 import { defaultKey, encodeKey, type Key } from '../key/key.encoding.js';
 import { isShort, type ShortKey } from '../key/key.layout.js';
@@ -67,6 +74,8 @@ export class Step<K extends OperationKind = OperationKind> {
   private readonly isDefaultKeyed: boolean;
   private readonly fixedCaches: readonly NamedCache[] | undefined;
   private readonly plainKeep: KeepOptions;
+  /** The one tier that it is left with. */
+  private readonly only: Tier | undefined;
   private readonly constantTags = new WeakMap<NamedCache, readonly string[]>();
 
   constructor(
@@ -78,9 +87,16 @@ export class Step<K extends OperationKind = OperationKind> {
     this.method = settings.method;
     this.ownKey = (options as { key?: unknown }).key;
     this.isDefaultKeyed = this.ownKey === undefined && settings.keyGenerator === undefined;
-    this.plainKeep = { method: settings.method, ttl: constantTtl(options) };
+    this.only = onlyTier(this.tierOptions);
+    const { only } = this;
+    this.plainKeep = { method: settings.method, ttl: constantTtl(options), ...(only && { only }) };
     if (settings.cacheResolver === undefined) {
       this.families = settings.cacheNames.map(settings.familyNamed);
+      for (const { policy } of this.families) {
+        const message = tierProblem(this.tierOptions, policy.tiers);
+        if (message === undefined) continue;
+        throw new CacheConfigurationError([{ path: `${settings.where}: shared`, message }]);
+      }
       const only = this.families.flatMap((family) => family.only ?? []);
       if (only.length === this.families.length) this.fixedCaches = only;
     }
@@ -137,7 +153,17 @@ export class Step<K extends OperationKind = OperationKind> {
   /** What a call asks of a cache about one key: with the tags that are known before the result is. */
   ask(call: Call, text: string, cache: NamedCache): Ask {
     const tags = this.knownTags(call, cache);
+    const { only } = this;
+    if (only !== undefined) {
+      const problem = tierProblem(this.tierOptions, cache.policy.tiers);
+      if (problem !== undefined) throw this.wrongValue('shared', problem);
+      return { text, tags, lateTags: this.hasLateTags, only };
+    }
     return this.hasLateTags ? { text, tags, lateTags: true } : { text, tags };
+  }
+
+  private get tierOptions(): TierOptions & FreshnessOptions {
+    return this.options as TierOptions & FreshnessOptions;
   }
 
   /** Whether the result names tags. */

@@ -172,12 +172,12 @@ export class MemoryStore implements CacheStore {
 
   async inspect(ask: Ask): Promise<Inspection> {
     const lease = this.held.get(boundedText(ask.text))?.kind ?? 'none';
-    return { look: this.lookNow(ask), key: ask.text, lease, versions: {} };
+    return { look: this.lookNow({ ...ask, peeks: true }), key: ask.text, lease, versions: {} };
   }
 
-  private lookNow({ text }: Ask): Look {
+  private lookNow({ text, peeks = false }: Ask): Look {
     const { tier, versions, clock } = this.parts;
-    const found = tier.peek(text, clock.now());
+    const found = tier.peek(text, clock.now(), !peeks);
     const isEvicted = found !== undefined && 'evicted' in found;
     const entry = isEvicted ? undefined : found;
     const view: MemoryView = { count: versions.now, versions: this.versionsNow(), entry };

@@ -99,8 +99,8 @@ export interface Memory {
 
 /** What the protocol needs of memory as the only tier. */
 export interface MemoryTier extends Memory {
-  /** The entry as long as it is kept; its tag that was evicted, where there is one. */
-  peek(text: string, now: number): Entry | Evicted | undefined;
+  /** The entry as long as it is kept; its tag that was evicted, where there is one. `isRead`: it idles no more. */
+  peek(text: string, now: number, isRead?: boolean): Entry | Evicted | undefined;
   /**
    * False where the value alone is beyond the tier's bounds. `count`: of the evictions of tags
    * before the value was made. Throws `CacheSerializationError` for one that cannot be stored.
@@ -140,7 +140,7 @@ export class BoundedMemoryTier implements CopyTier {
     return slot.details === undefined || this.stands(slot, now) ? slot : undefined;
   }
 
-  peek(text: string, now: number): Entry | Evicted | undefined {
+  peek(text: string, now: number, isRead = true): Entry | Evicted | undefined {
     const slot = this.slots.get(shortKey(text));
     if (slot === undefined) return undefined;
     if (now >= slot.diesAt) {
@@ -150,7 +150,7 @@ export class BoundedMemoryTier implements CopyTier {
     // It stays, to say why it is none, until it is replaced or makes room.
     const evicted = this.evictedTag(slot);
     if (evicted !== undefined) return { evicted, tags: slot.tags };
-    if (this.settings.idleMs !== undefined) this.prolong(slot, now);
+    if (isRead && this.settings.idleMs !== undefined) this.prolong(slot, now);
     return slot;
   }
 

@@ -104,6 +104,12 @@ export class NearTier implements Memory {
     return this.keys.now;
   }
 
+  /** Whether the entry was not invalidated since. */
+  isUntouched(text: string, count: number): boolean {
+    const name = this.names === undefined ? boundedText(text) : this.names.nameOf(text);
+    return this.keys.evictedSince([name], count) === undefined;
+  }
+
   /** Takes a copy of a fresh entry, unless it may have been invalidated meanwhile. Answers with the entry as it is to be handed out. */
   fill(text: string, entry: Entry, count: number, now: number): Entry {
     const { tier, others, keys, names } = this;

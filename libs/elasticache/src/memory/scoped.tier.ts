@@ -33,8 +33,8 @@ export class ScopedTier implements CopyTier {
     return this.tier.get(this.prefix + text, now);
   }
 
-  peek(text: string, now: number) {
-    return this.tier.peek(this.prefix + text, now);
+  peek(text: string, now: number, isRead?: boolean) {
+    return this.tier.peek(this.prefix + text, now, isRead);
   }
 
   set(write: StoreWrite, count: number, now: number): boolean {
