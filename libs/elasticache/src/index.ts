@@ -65,6 +65,7 @@ export type { CompressionOptions, Serializer, SerializerName } from './codec/ser
 export type { ConnectionOptions } from './connection/connection.options.js';
 export type { RedisClient } from './connection/redis.client.js';
 export type { Eviction, Isolation, MemoryTierOptions } from './memory/memory.tier.js';
+export type { Removals } from './memory/removals.js';
 export type { Clock } from './time/clock.js';
 export type { Duration } from './time/duration.js';
 

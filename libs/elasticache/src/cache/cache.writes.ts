@@ -101,6 +101,12 @@ export class CacheWrites {
 
   /** `put` for many keys, in one round trip. */
   async putMany(puts: readonly Made[]): Promise<void> {
+    const [first] = await this.putStorable(puts);
+    if (first !== undefined) throw first.error;
+  }
+
+  /** The same, which answers with what cannot be stored. */
+  async putStorable(puts: readonly Made[]): Promise<readonly Unstorable[]> {
     const { maker, evictions, store } = this.parts;
     const options = puts[0]?.options ?? {};
     const refused = puts.filter((put) => maker.refuses(put.loaded.value, put.options));
@@ -109,12 +115,13 @@ export class CacheWrites {
       await evictions.evict({ texts }, options.method);
     }
     const writes = puts.flatMap((put) => this.tryMake(put) ?? []);
-    if (writes.length === 0) return;
+    if (writes.length === 0) return [];
     let outcomes: readonly (boolean | CacheSerializationError)[];
     try {
       outcomes = await store.putMany(writes);
     } catch (error) {
-      return this.failed(error, options, writes.length === 1 ? writes[0]!.text : undefined);
+      this.failed(error, options, writes.length === 1 ? writes[0]!.text : undefined);
+      return [];
     }
     const unstorable: Unstorable[] = [];
     for (const [i, write] of writes.entries()) {
@@ -125,7 +132,7 @@ export class CacheWrites {
         this.recordPut(write);
       }
     }
-    if (unstorable.length > 0) throw unstorable[0]!.error;
+    return unstorable;
   }
 
   /**

@@ -1,3 +1,4 @@
+import type { Tier } from '../entry/cache.entry.js';
 import { type FreshnessPolicy, staleWindowMs } from '../entry/freshness.js';
 import { CacheError, evaluated } from '../errors/cache.errors.js';
 import type { Ask, StoreWrite } from '../store/cache.store.js';
@@ -21,6 +22,8 @@ export interface KeepOptions {
   readonly lateTags?: ((loaded: Loaded) => readonly string[]) | undefined;
   /** How this operation takes expired entries, where not as the cache does. */
   readonly freshness?: FreshnessPolicy | undefined;
+  /** The one tier that it is left with, where it goes without the other. */
+  readonly only?: Tier | undefined;
   /** The decorated method, for error reports. */
   readonly method?: string | undefined;
 }
@@ -57,11 +60,6 @@ export class EntryMaker {
     return sensitive !== undefined && sensitive.refuses(value, method);
   }
 
-  /** What must not be cached, where there is such. */
-  get sensitive(): SensitiveValues | undefined {
-    return this.parts.sensitive;
-  }
-
   /**
    * The entry to be written, or undefined for what is not to be stored.
    *
@@ -91,7 +89,8 @@ export class EntryMaker {
       ...(tags.length > 0 && { tags }),
     };
     const lifeMs = ttlMs + staleWindowMs(options.freshness ?? policy.freshness);
-    return { text, entry, lifeMs, ...(inherited && { inherited }) };
+    const { only } = options;
+    return { text, entry, lifeMs, ...(inherited && { inherited }), ...(only && { only }) };
   }
 
   private storable(value: unknown, { method = this.parts.where }: KeepOptions): unknown {
