@@ -62,7 +62,7 @@ async function answerOf(pair: Pair, seconds: number): Promise<string> {
   return `# The demo with ${ARTICLES.toLocaleString('en')} articles
 
 With Redis and copies in memory, beside the same application without a cache; times as a client in
-another process sees them, medians of ${REPEATS}. A ratio is the time without by the time with.
+another process sees them, medians of ${REPEATS}. A ratio is the time of the other by that of a hit.
 
 ${aligned([['', 'hit', 'miss', 'no cache', 'hit, beside a miss', 'hit, beside no cache'], ...rows])}
 

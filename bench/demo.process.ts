@@ -12,7 +12,8 @@ interface Head {
 }
 
 export class DemoProcess {
-  private readonly agent = new Agent({ keepAlive: true });
+  // Shorter than the server waits for a next request.
+  private readonly agent = new Agent({ keepAlive: true, timeout: 3_000 });
 
   private constructor(
     private readonly process: ChildProcess,
