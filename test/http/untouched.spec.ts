@@ -1,6 +1,6 @@
 /** Where the interceptor stands and has nothing to do. */
 import { describe, expect, it } from '@jest/globals';
-import { Controller, Get, Logger, UseInterceptors } from '@nestjs/common';
+import { Controller, Get, Injectable, Logger, UseInterceptors } from '@nestjs/common';
 import { ExternalContextCreator } from '@nestjs/core';
 import { CacheInterceptor, CacheResponse } from 'nestjs-elasticache';
 import { platforms, websites } from '../support/http.application.js';
@@ -12,6 +12,17 @@ class Plain {
 
   @Get('plain')
   plain() {
+    return { call: ++this.calls };
+  }
+}
+
+/** As GraphQL has them, which are providers. */
+@Injectable()
+@UseInterceptors(CacheInterceptor)
+class Resolver {
+  calls = 0;
+
+  async find() {
     return { call: ++this.calls };
   }
 }
@@ -38,14 +49,15 @@ describe.each(platforms)('on %s', (platform) => {
   });
 
   it.each(['graphql', 'rpc', 'ws'] as const)('a context of %s passes', async (kind) => {
-    const { app, controller } = await sites.start(Plain, { platform });
+    const { app } = await sites.start(Plain, { platform, providers: [Resolver] });
+    const resolver = app.get(Resolver);
     // What Nest's own modules for these make their handlers with.
     const handler = app
       .get(ExternalContextCreator)
       .create(
-        controller,
-        controller.plain.bind(controller),
-        'plain',
+        resolver,
+        resolver.find.bind(resolver),
+        'find',
         undefined,
         undefined,
         undefined,
