@@ -25,7 +25,7 @@ export interface RedisClient {
   unlink(keys: string[]): Promise<number>;
   callBuffer(command: string, ...args: (Argument | Argument[])[]): Promise<unknown>;
   /** Of a cluster. */
-  nodes?(role: 'master'): RedisClient[];
+  nodes?(role: 'master' | 'all'): RedisClient[];
 }
 
 /** The node of a single-node client, or every primary of a cluster. */

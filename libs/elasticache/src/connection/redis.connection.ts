@@ -1,16 +1,28 @@
 import { CacheConfigurationError } from '../errors/cache.errors.js';
+import { type Clock, systemClock } from '../time/clock.js';
 import type { Random } from '../time/jitter.js';
-import { clientOptions, type ConnectionOptions, twinOptions } from './connection.options.js';
+import { type Driver, makeClient, type MadeClient } from './client.maker.js';
+import { type ConnectionOptions, twinOptions } from './connection.options.js';
 import { plainReason } from './plain.reason.js';
 import type { RedisClient } from './redis.client.js';
+import { keepSignedIn } from './signing.in.js';
 
 /** What the connection says of itself, once a change: it works, or it does not and why. */
 export type ConnectionState = { readonly up: true } | { readonly up: false; readonly why: string };
 
 interface ConnectionSettings {
   readonly random: Random;
+  readonly clock?: Clock;
   readonly onState: (state: ConnectionState) => void;
+  /** Default: the application's ioredis. */
+  readonly driver?: Driver;
+  /** How often live connections sign in anew, where the password changes. */
+  readonly signInMs?: number;
 }
+
+/** How the client of a connection signs in, where the password changes. */
+type Access = Pick<MadeClient, 'username' | 'password'> &
+  Pick<ConnectionSettings, 'random' | 'signInMs'>;
 
 /** How long closing waits for the answers still due, before it cuts the connection. */
 const DRAIN_MS = 2_000;
@@ -20,10 +32,17 @@ export class RedisConnection {
   private connecting: Promise<void> | undefined;
   private closed = false;
 
+  private readonly stopSigningIn: () => void = () => undefined;
+
   private constructor(
     private readonly client: RedisClient,
     private readonly owned: boolean,
-  ) {}
+    private readonly access?: Access,
+  ) {
+    const { username, password, random, signInMs: everyMs } = access ?? {};
+    if (password === undefined) return;
+    this.stopSigningIn = keepSignedIn(client, { username, password, random: random!, everyMs });
+  }
 
   /** Makes the client, which connects at {@link start} or with its first command. */
   static async open(
@@ -35,9 +54,12 @@ export class RedisConnection {
       return new RedisConnection(target, false);
     }
     const options = typeof target === 'string' ? { url: target } : target;
-    const client = await createClient(options, settings.random);
-    reportStates(client, settings.onState);
-    return new RedisConnection(client, true);
+    const { driver, random, clock = systemClock, signInMs, onState } = settings;
+    const onFailure = (error: unknown) =>
+      onState({ up: false, why: `the password could not be had: ${plainReason(error)}` });
+    const { client, ...secret } = await makeClient(options, { driver, random, clock, onFailure });
+    reportStates(client, onState);
+    return new RedisConnection(client, true, { ...secret, random, ...(signInMs && { signInMs }) });
   }
 
   /** Starts connecting and returns at once: an application starts without its cache, too. */
@@ -65,12 +87,13 @@ export class RedisConnection {
       ? client.duplicate([], { redisOptions: { ...client.options?.redisOptions, ...own } })
       : client.duplicate(own);
     twin.on('error', () => undefined); // whoever uses it is told by its commands
-    return new RedisConnection(twin, true);
+    return new RedisConnection(twin, true, this.access);
   }
 
   /** Closes it at once, whatever waits. */
   cut(): void {
     this.closed = true;
+    this.stopSigningIn();
     this.client.disconnect();
   }
 
@@ -78,6 +101,8 @@ export class RedisConnection {
   async close(): Promise<void> {
     if (this.closed || !this.owned) return;
     this.closed = true;
+    this.stopSigningIn();
+    this.access?.password?.close();
     if (this.client.status === 'ready') await within(DRAIN_MS, this.client.quit());
     this.client.disconnect();
   }
@@ -116,22 +141,6 @@ function assertUsable({ options = {} }: RedisClient): void {
   }
   if (faults.length === 0) return;
   throw new CacheConfigurationError(faults.map((message) => ({ path: 'connection', message })));
-}
-
-async function createClient(options: ConnectionOptions, random: Random): Promise<RedisClient> {
-  const { Redis } = await importDriver();
-  const settings = clientOptions(options, random);
-  return 'url' in options ? new Redis(options.url, settings) : new Redis(settings);
-}
-
-async function importDriver() {
-  try {
-    return await import('ioredis');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ERR_MODULE_NOT_FOUND') throw error;
-    const message = 'a connection needs the package ioredis; run: npm i ioredis';
-    throw new CacheConfigurationError([{ path: 'connection', message }]);
-  }
 }
 
 function reportStates(client: RedisClient, onState: (state: ConnectionState) => void): void {

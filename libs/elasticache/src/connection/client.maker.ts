@@ -1,0 +1,71 @@
+import { types } from 'node:util';
+
+import { CacheConfigurationError } from '../errors/cache.errors.js';
+import type { Clock } from '../time/clock.js';
+import type { Random } from '../time/jitter.js';
+import { awaitingConnector } from './awaiting.connector.js';
+import { clusterOptions, type ConnectionOptions, nodeOptions } from './connection.options.js';
+import type { RedisClient } from './redis.client.js';
+import { RotatingPassword } from './rotating.password.js';
+
+/** ioredis, 5.11 or 6. */
+export type Driver = Pick<typeof import('ioredis'), 'Redis' | 'Cluster' | 'AbstractConnector'>;
+
+interface MakerParts {
+  readonly driver?: Driver | undefined;
+  readonly random: Random;
+  readonly clock: Clock;
+  /** Told why the function `password` brought none. */
+  readonly onFailure: (error: unknown) => void;
+}
+
+/** A client of ours, which is not connected yet. */
+export interface MadeClient {
+  readonly client: RedisClient;
+  readonly username?: string | undefined;
+  /** Where it changes. */
+  readonly password?: RotatingPassword | undefined;
+}
+
+/** @throws CacheConfigurationError where ioredis is not installed */
+export async function makeClient(
+  options: ConnectionOptions,
+  { driver, random, clock, onFailure }: MakerParts,
+): Promise<MadeClient> {
+  const { Redis, Cluster, AbstractConnector } = driver ?? (await importDriver());
+  if ('url' in options) return { client: new Redis(options.url, nodeOptions(options, random)) };
+  const { username, password: source } = options;
+  const password =
+    typeof source === 'function'
+      ? new RotatingPassword({ source, clock, random, onFailure })
+      : undefined;
+  const rotation = password && {
+    password: password as never, // sent as the text that it is by then
+    Connector: awaitingConnector(AbstractConnector as never, password) as never,
+  };
+  const client =
+    'cluster' in options
+      ? new Cluster([...options.cluster], clusterOptions(options, random, rotation) as never)
+      : new Redis(nodeOptions(options, random, rotation) as never);
+  if (password !== undefined) {
+    const refused = (error: unknown) => isRefusal(error) && password.outdate();
+    client.on('error', refused);
+    client.on('node error', refused); // of a cluster
+  }
+  return { client: client as RedisClient, username, password };
+}
+
+/** As Redis says that it does not know this user with this password. */
+function isRefusal(error: unknown): boolean {
+  return types.isNativeError(error) && /^WRONGPASS/.test(error.message);
+}
+
+async function importDriver(): Promise<Driver> {
+  try {
+    return await import('ioredis');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ERR_MODULE_NOT_FOUND') throw error;
+    const message = 'a connection needs the package ioredis; run: npm i ioredis';
+    throw new CacheConfigurationError([{ path: 'connection', message }]);
+  }
+}
