@@ -10,7 +10,10 @@ import { type RedisCluster, startRedisCluster } from '../support/redis.cluster.j
 import { type RedisServer, startRedis } from '../support/redis.server.js';
 import { until } from '../support/waiting.js';
 
-const drivers: Record<string, Driver> = { 'ioredis 6': ioredis, 'ioredis 5': ioredis5 as never };
+const drivers: Record<string, Driver> = {
+  'ioredis 6': ioredis as never,
+  'ioredis 5': ioredis5 as never,
+};
 const MINUTE_MS = 60_000;
 
 describe.each(Object.keys(drivers))('A password that changes, %s', (name) => {

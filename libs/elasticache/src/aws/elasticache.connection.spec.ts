@@ -97,7 +97,7 @@ describe('elastiCache', () => {
     expect(() => elastiCache({ endpoint: CLUSTER, ...options })).toThrow(
       expect.objectContaining({
         faults: [{ path: `elastiCache.${option}`, message: expect.stringMatching(message) }],
-      }) as Error,
+      }) as unknown as Error,
     );
   });
 });

@@ -33,8 +33,9 @@ export interface ElastiCacheUser {
   readonly password: string | (() => string | Promise<string>);
 }
 
-const CANNOT_TELL =
-  "does not tell the topology: set the option topology to 'single', 'replication-group', 'cluster' or 'serverless'";
+const TOPOLOGIES: readonly Topology[] = ['single', 'replication-group', 'cluster', 'serverless'];
+
+const CANNOT_TELL = `does not tell the topology: set the option topology to one of ${TOPOLOGIES.join(', ')}`;
 
 /**
  * The connection to a cache of ElastiCache, as `ElastiCacheModule.forRoot` takes it.
@@ -50,7 +51,7 @@ const CANNOT_TELL =
  */
 export function elastiCache(options: ElastiCacheOptions): ConnectionOptions {
   const endpoint = parsedEndpoint(options.endpoint);
-  const topology = options.topology ?? (endpoint && topologyOf(endpoint));
+  const topology = options.topology ?? topologyOf(endpoint);
   const faults = faultsOf(options, endpoint, topology);
   if (faults.length > 0) throw new CacheConfigurationError(faults);
   const { auth, tls = true } = options;
@@ -82,6 +83,8 @@ function faultsOf(
     );
   } else if (topology === undefined) {
     add('endpoint', CANNOT_TELL);
+  } else if (!TOPOLOGIES.includes(topology)) {
+    add('topology', `must be one of ${TOPOLOGIES.join(', ')}`);
   } else {
     const fault = endpointFault(endpoint, topology);
     if (fault !== undefined) add('endpoint', fault);

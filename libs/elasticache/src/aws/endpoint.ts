@@ -40,8 +40,8 @@ export function parsedEndpoint(text: unknown): Endpoint | undefined {
 }
 
 /** What the shape of the name says; undefined where it is no name of AWS's, or says nothing. */
-export function topologyOf({ host }: Endpoint): Topology | undefined {
-  return SHAPES.find(([shape]) => shape.test(host))?.[1];
+export function topologyOf(endpoint: Endpoint | undefined): Topology | undefined {
+  return endpoint && SHAPES.find(([shape]) => shape.test(endpoint.host))?.[1];
 }
 
 /** What is wrong with an endpoint for a topology, before anything is connected. */

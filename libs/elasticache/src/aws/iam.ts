@@ -1,5 +1,6 @@
 import { CacheConfigurationError } from '../errors/cache.errors.js';
 import type { Fault } from '../errors/catalogue.js';
+import { systemClock } from '../time/clock.js';
 import { type AwsCredentials, iamToken, type TokenRequest } from './iam.token.js';
 
 /** Who connects to which cache. */
@@ -52,7 +53,7 @@ export function iam(options: IamOptions): IamAuth {
   return {
     username: user,
     iam: { serverless },
-    password: async () => iamToken(request, await credentials(), Date.now()),
+    password: async () => iamToken(request, await credentials(), systemClock.now()),
   };
 }
 

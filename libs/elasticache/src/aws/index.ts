@@ -1,4 +1,5 @@
 export { elastiCache } from './elasticache.connection.js';
+export { elastiCacheFromEnv } from './elasticache.environment.js';
 export type { ElastiCacheOptions, ElastiCacheUser } from './elasticache.connection.js';
 export type { Topology } from './endpoint.js';
 export { iam } from './iam.js';

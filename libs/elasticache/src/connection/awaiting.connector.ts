@@ -4,7 +4,7 @@ import { connect as connectTls, type ConnectionOptions as TlsOptions } from 'nod
 import type { RotatingPassword } from './rotating.password.js';
 
 /** The part of an ioredis `AbstractConnector` that a connector of one's own builds on. */
-type AbstractConnector = new (disconnectTimeoutMs: number) => {
+export type AbstractConnector = new (disconnectTimeoutMs: number) => {
   connecting: boolean;
   stream: Socket;
   firstError?: Error;

@@ -3,13 +3,19 @@ import { types } from 'node:util';
 import { CacheConfigurationError } from '../errors/cache.errors.js';
 import type { Clock } from '../time/clock.js';
 import type { Random } from '../time/jitter.js';
-import { awaitingConnector } from './awaiting.connector.js';
+import { type AbstractConnector, awaitingConnector } from './awaiting.connector.js';
 import { clusterOptions, type ConnectionOptions, nodeOptions } from './connection.options.js';
 import type { RedisClient } from './redis.client.js';
 import { RotatingPassword } from './rotating.password.js';
 
-/** ioredis, 5.11 or 6. */
-export type Driver = Pick<typeof import('ioredis'), 'Redis' | 'Cluster' | 'AbstractConnector'>;
+type Made = new (...options: unknown[]) => RedisClient;
+
+/** ioredis, 5.11 or 6, as a structure: its types stand in no declaration of the package. */
+export interface Driver {
+  readonly Redis: Made;
+  readonly Cluster: Made;
+  readonly AbstractConnector: AbstractConnector;
+}
 
 interface MakerParts {
   readonly driver?: Driver | undefined;
@@ -40,29 +46,29 @@ export async function makeClient(
       ? new RotatingPassword({ source, clock, random, onFailure })
       : undefined;
   const rotation = password && {
-    password: password as never, // sent as the text that it is by then
-    Connector: awaitingConnector(AbstractConnector as never, password) as never,
+    password, // sent as the text that it is by then
+    Connector: awaitingConnector(AbstractConnector, password),
   };
   const client =
     'cluster' in options
-      ? new Cluster([...options.cluster], clusterOptions(options, random, rotation) as never)
-      : new Redis(nodeOptions(options, random, rotation) as never);
+      ? new Cluster(options.cluster, clusterOptions(options, random, rotation))
+      : new Redis(nodeOptions(options, random, rotation));
   if (password !== undefined) {
     const refused = (error: unknown) => isRefusal(error) && password.outdate();
     client.on('error', refused);
-    client.on('node error', refused); // of a cluster
+    client.on('node error', refused);
   }
-  return { client: client as RedisClient, username, password };
+  return { client, username, password };
 }
 
 /** As Redis says that it does not know this user with this password. */
 function isRefusal(error: unknown): boolean {
-  return types.isNativeError(error) && /^WRONGPASS/.test(error.message);
+  return types.isNativeError(error) && error.message.startsWith('WRONGPASS');
 }
 
 async function importDriver(): Promise<Driver> {
   try {
-    return await import('ioredis');
+    return (await import('ioredis')) as unknown as Driver;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ERR_MODULE_NOT_FOUND') throw error;
     const message = 'a connection needs the package ioredis; run: npm i ioredis';

@@ -71,7 +71,9 @@ export function nodeOptions(
   if ('url' in options) return failingFast(random);
   const { host, port = 6379, db, ...access } = options;
   return {
-    ...{ host, port, ...(db !== undefined && { db }) },
+    host,
+    port,
+    ...(db !== undefined && { db }),
     ...accessOptions(access, rotation),
     ...failingFast(random),
   };

@@ -1,3 +1,6 @@
+/** `node error` is a cluster's: one of its nodes has failed. */
+export type ClientEvent = 'ready' | 'close' | 'end' | 'error' | 'node error';
+
 type Argument = string | Buffer | number;
 
 /**
@@ -18,7 +21,7 @@ export interface RedisClient {
   duplicate(...overrides: unknown[]): RedisClient;
   disconnect(): void;
   quit(): Promise<unknown>;
-  on(event: 'ready' | 'close' | 'end' | 'error', listener: (error?: Error) => void): unknown;
+  on(event: ClientEvent, listener: (error?: Error) => void): unknown;
   off(event: 'ready' | 'close' | 'end' | 'error', listener: (error?: Error) => void): unknown;
   getBuffer(key: string): Promise<Buffer | null>;
   mgetBuffer(keys: string[]): Promise<(Buffer | null)[]>;
