@@ -27,6 +27,8 @@ const PACKAGES = [
   ['lru-cache', 'lru-cache/', '(key|store|memory|cache)/'],
   ['cluster-key-slot', 'cluster-key-slot/', 'store/'],
   ['ms', '(@types/)?ms/', 'time/'],
+  ['etag', '(@types/)?etag/', 'http/'],
+  ['fresh', '(@types/)?fresh/', 'http/'],
   ['class-transformer', 'class-transformer/', '(invocation|cache)/'],
 ];
 

@@ -6,21 +6,25 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { format, resolveConfig } from 'prettier';
 import { variables } from '../libs/elasticache/dist/aws/elasticache.environment.js';
 import { moduleRules } from '../libs/elasticache/dist/elasticache.option-rules.js';
+import { responseRules } from '../libs/elasticache/dist/http/http.options.js';
 import { operationRules } from '../libs/elasticache/dist/invocation/operation.rules.js';
 import { Failure, ROOT, script } from './run.mjs';
 
 /** What each page is to say, given what it says now. */
 const PAGES = {
   'docs/reference/options.md': optionsPage,
-  'docs/reference/environment.md': (page) =>
-    page.replace(/(<!-- Written by .*-->)[\s\S]*?(?=<!-- Until here -->)/, (_, mark) =>
-      [mark, environmentTable(), ''].join('\n\n'),
-    ),
-  'docs/reference/decorators.md': (page) =>
-    page.replace(/(<!-- Written by .*-->)[\s\S]*?(?=<!-- Until here -->)/, (_, mark) =>
-      [mark, decoratorTable(), ''].join('\n\n'),
-    ),
+  'docs/reference/environment.md': within(environmentTable),
+  'docs/reference/decorators.md': within(decoratorTable),
+  'docs/reference/http.md': within(responseTables),
 };
+
+/** What stands between the marks of a page. */
+function within(write) {
+  return (page) =>
+    page.replace(/(<!-- Written by .*-->)[\s\S]*?(?=<!-- Until here -->)/, (_, mark) =>
+      [mark, write(), ''].join('\n\n'),
+    );
+}
 
 const HEAD = `# Options
 
@@ -48,6 +52,7 @@ starts from. A cache lives in Redis, in memory, or in Redis with copies in memor
   KeyOptions: `Option \`keys\`: [hide keys and seal values](../how-to/hide-keys-and-seal-values.md).`,
   EncryptionOptions: `Option \`encryption\`, likewise.`,
   SensitiveOptions: `Option \`sensitive\`, likewise.`,
+  QueryOptions: 'Option `query` of a route.',
   LoadLimits: `Option \`loads\`, of this cache in this process:
 [protect the database](../how-to/protect-the-database.md).`,
   CacheTimeouts: 'Option `timeouts`.',
@@ -77,10 +82,17 @@ function* tables(type, rules) {
 
 function section([type, rules]) {
   if (!LEADS[type]) throw new Failure(`scripts/docs.mjs: what is ${type}?`);
+  return [`## ${type}`, LEADS[type], optionTable(rules)].join('\n\n');
+}
+
+function optionTable(rules) {
   const rows = rules.map((rule) => [code(rule.name), typeOf(rule), fallbackOf(rule), rule.meaning]);
-  return [`## ${type}`, LEADS[type], table(['option', 'type', 'default', 'meaning'], rows)].join(
-    '\n\n',
-  );
+  return table(['option', 'type', 'default', 'meaning'], rows);
+}
+
+function responseTables() {
+  const [[, rules], ...more] = tables('CacheResponseOptions', responseRules);
+  return [optionTable(rules), ...more.map(section)].join('\n\n');
 }
 
 /** One row for what several decorators say alike. */

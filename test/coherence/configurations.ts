@@ -4,15 +4,23 @@ import type { Configuration } from './run.js';
 const ours = { subject: 'elasticache' } as const;
 
 /** In Redis alone, and with copies in each process's memory. */
-export const CONFIGURATIONS: readonly Configuration[] = (
-  ['standalone', 'cluster'] as const
-).flatMap((servers) =>
+const FLAT: readonly Configuration[] = (['standalone', 'cluster'] as const).flatMap((servers) =>
   ['elasticache', 'elasticache/memory'].flatMap((subject) =>
     (['default', 'strict'] as const).flatMap((consistency) =>
       (['none', 'all'] as const).map((faults) => ({ subject, consistency, faults, servers })),
     ),
   ),
 );
+
+/** Entries that are made of entries. */
+const NESTED: readonly Configuration[] = (['none', 'all'] as const).map((faults) => ({
+  subject: 'elasticache/memory/nested',
+  consistency: 'default',
+  faults,
+  servers: 'standalone',
+}));
+
+export const CONFIGURATIONS = [...FLAT, ...NESTED];
 
 const COMPARED = [
   { subject: 'naive' },

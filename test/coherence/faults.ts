@@ -17,6 +17,8 @@ export interface Site {
   readonly replace: (place: number) => Promise<void>;
   /** All that the process in place {@link CUT_OFF} reaches the servers by. */
   readonly proxies: readonly TcpProxy[];
+  /** On the connections that it now reads the stream on nothing passes any more; all others go on. */
+  readonly deafen: () => void;
   /** Whether the processes tell each other by a stream what was invalidated. */
   readonly hasStream: boolean;
 }
@@ -52,6 +54,7 @@ const FAULTS: readonly Fault[] = [
 
 const STREAM_FAULTS: readonly Fault[] = [
   together(stopWorker, trimStream),
+  deafenWorker,
   flushServer,
   removeStream,
   turnStreamBack,
@@ -112,6 +115,12 @@ async function cutWorkerOff({ proxies }: Site): Promise<void> {
   for (const proxy of proxies) proxy.hang();
   await sleep(CUT_OFF_MS);
   for (const proxy of proxies) proxy.resume();
+}
+
+/** Half open: it is told nothing, and nobody tells it that, while it reads and writes like the others. */
+async function deafenWorker({ deafen }: Site): Promise<void> {
+  deafen();
+  await sleep(CUT_OFF_MS);
 }
 
 /** Past the process that is stopped. */

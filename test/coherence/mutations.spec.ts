@@ -2,12 +2,12 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { type RedisServer, startRedis } from '../support/redis.server.js';
 import { breed } from './mutant.js';
 import { type Mutation, MUTATIONS } from './mutations.js';
-import { crash, inFlight, overlap } from './plays.js';
+import { crash, inFlight, overlap, overtaken } from './plays.js';
 import { Stage } from './stage.js';
 import create from './subjects/elasticache.js';
 
 const REPOSITORY = new URL('../../', import.meta.url);
-const PLAYS = { crash, inFlight, overlap };
+const PLAYS = { crash, inFlight, overlap, overtaken };
 const TIMEOUT_MS = 60_000;
 
 describe('a rule taken out is caught by the plays', () => {
@@ -24,7 +24,10 @@ describe('a rule taken out is caught by the plays', () => {
     const redis = { isCluster: false, ports: [server.port], instead: [] };
     const mutant = breed(mutation, REPOSITORY);
     const { library } = mutant;
-    const stage = await Stage.open(create, { subject: 'elasticache', consistency, redis, library });
+    const options = { subject: 'elasticache', consistency, redis, library };
+    const stage = await (plays === 'overtaken'
+      ? Stage.openFarAway(create, server, { library })
+      : Stage.open(create, options));
     try {
       for await (const complaint of PLAYS[plays!](stage)) return complaint;
       return undefined;

@@ -5,12 +5,15 @@ export interface Mutation {
   readonly name: string;
   readonly edits: readonly Edit[];
   readonly consistency: 'default' | 'strict';
-  /** The plays that must catch it; none where copies in memory may be late, which plays are not. */
-  readonly plays?: 'inFlight' | 'overlap' | 'crash';
+  /** The plays that must catch it; none where it takes faults. */
+  readonly plays?: 'inFlight' | 'overlap' | 'crash' | 'overtaken';
   /** Whether the random workload catches it, too, within a minute. */
   readonly isCaughtByChance: boolean;
   /** Default: in Redis alone, and without faults unless it is strict. */
-  readonly workload?: { readonly subject: 'elasticache/memory'; readonly faults: 'none' | 'all' };
+  readonly workload?: {
+    readonly subject: 'elasticache/memory' | 'elasticache/memory/nested';
+    readonly faults: 'none' | 'all';
+  };
 }
 
 /** In a file of the built library, where the text must be found exactly once. */
@@ -233,11 +236,11 @@ export const MUTATIONS: readonly Mutation[] = [
       {
         file: 'cache/tiered.store.js',
         find: 'const outcome = await work().catch(',
-        replace: 'await publish();\n        const outcome = await work().catch(',
+        replace: 'await publish();\n    const outcome = await work().catch(',
       },
       {
         file: 'cache/tiered.store.js',
-        find: 'await publish();\n        return outcome;',
+        find: 'await publish();\n    return outcome;',
         replace: 'return outcome;',
       },
     ],
@@ -255,8 +258,45 @@ export const MUTATIONS: readonly Mutation[] = [
       },
     ],
     consistency: 'default',
+    plays: 'overtaken',
     isCaughtByChance: true,
     workload: { subject: 'elasticache/memory', faults: 'none' },
+  },
+  {
+    name: 'copies: what bears a tag that was evicted meanwhile comes in',
+    edits: [
+      {
+        file: 'memory/near.tier.js',
+        find: 'tier.set(write, count, now)',
+        replace: 'tier.set(write, keys.now, now)',
+      },
+    ],
+    consistency: 'default',
+    plays: 'overtaken',
+    isCaughtByChance: true,
+    workload: { subject: 'elasticache/memory/nested', faults: 'none' },
+  },
+  {
+    name: 'copies: a put that memory alone keeps comes in whatever was invalidated meanwhile',
+    edits: [
+      {
+        file: 'cache/tiered.store.js',
+        find: 'near.isUntouched(text, count)',
+        replace: 'true',
+      },
+    ],
+    consistency: 'default',
+    isCaughtByChance: true,
+    workload: { subject: 'elasticache/memory', faults: 'none' },
+  },
+  {
+    name: 'nested: what an entry is made of leaves it no tags',
+    edits: [
+      { file: 'cache/cache.writes.js', find: 'if (inheritance.isEmpty)', replace: 'if (true)' },
+    ],
+    consistency: 'default',
+    isCaughtByChance: true,
+    workload: { subject: 'elasticache/memory/nested', faults: 'none' },
   },
   {
     name: 'copies: a gap in the stream goes unseen',

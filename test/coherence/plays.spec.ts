@@ -1,10 +1,27 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { type RedisServer, startRedis } from '../support/redis.server.js';
-import { crash, inFlight, overlap, type Plays } from './plays.js';
+import { crash, inFlight, overlap, overtaken, type Plays } from './plays.js';
 import { Stage } from './stage.js';
 import create from './subjects/elasticache.js';
 
 const TIMEOUT_MS = 60_000;
+
+it(
+  'an answer of Redis that is overtaken by an invalidation leaves no copy that stays',
+  async () => {
+    const server = await startRedis();
+    const stage = await Stage.openFarAway(create, server, {});
+    try {
+      const complaints: string[] = [];
+      for await (const complaint of overtaken(stage)) complaints.push(complaint);
+      expect(complaints).toEqual([]);
+    } finally {
+      await stage.close();
+      await server.stop();
+    }
+  },
+  TIMEOUT_MS,
+);
 
 describe.each(['default', 'strict'] as const)('in the mode %s', (consistency) => {
   describe.each(['Redis', 'memory'] as const)('with %s', (tier) => {
@@ -37,6 +54,23 @@ describe.each(['default', 'strict'] as const)('in the mode %s', (consistency) =>
     it(
       'of two writes that overlap the older value is never left',
       async () => expect(await come(overlap)).toEqual([]),
+      TIMEOUT_MS,
+    );
+
+    it(
+      'nor does one of what is made of cached rows',
+      async () => {
+        const redis = server && { isCluster: false, ports: [server.port], instead: [] };
+        const subject = 'elasticache/nested';
+        const own = await Stage.open(create, { subject, consistency, ...(redis ? { redis } : {}) });
+        try {
+          const complaints: string[] = [];
+          for await (const complaint of inFlight(own)) complaints.push(complaint);
+          expect(complaints).toEqual([]);
+        } finally {
+          await own.close();
+        }
+      },
       TIMEOUT_MS,
     );
 

@@ -4,7 +4,7 @@
  */
 import { within } from './monotonic.js';
 import type { Stage } from './stage.js';
-import type { Subject, WriteOperation } from './subject.js';
+import { type ReadOperation, readOne, type Subject, type WriteOperation } from './subject.js';
 
 /** For a look to begin to wait, should it wrongly do so. */
 const HEAD_START_MS = 25;
@@ -77,6 +77,26 @@ export async function* crash(stage: Stage): AsyncGenerator<string> {
       await held.letGo();
       yield* tell(`${scene}, ended`, await stage.lookAt(key));
     }
+  }
+}
+
+/**
+ * Copies in memory: what Redis answers a read is late, and a write elsewhere comes and goes, and is
+ * told, meanwhile. That read may see the row as it was, but it leaves no copy that stays.
+ */
+export async function* overtaken(stage: Stage): AsyncGenerator<string> {
+  const { a, b } = stage;
+  const [load] = loadsOf(a) as [ReadOperation];
+  const pairs = [
+    ...a.reads.map((read) => [read, b.writes.find(({ name }) => name === '@CacheEvict')!] as const),
+    ...b.writes.map((write) => [load, write] as const),
+  ];
+  for (const [read, write] of pairs) {
+    const key = stage.freshKey();
+    await readOne(loadsOf(b)[0]!, key);
+    await stage.overtake(read, key, () => stage.write(write, key));
+    const scene = `${write.name} elsewhere overtakes what ${read.name} is answered`;
+    yield* tell(scene, await stage.lookUntilNew(load, key));
   }
 }
 

@@ -2,10 +2,9 @@
 import { explain } from './excerpt.js';
 import type { Finding } from './history.js';
 import type { Configuration, Outcome } from './run.js';
+import { hasCopies, MAX_STALENESS_MS } from './subject.js';
 
 const MOST_EXCERPTS = 3;
-/** The default of `memory.maxStaleness`. */
-const MAX_STALENESS_MS = 1_000;
 
 const COLUMNS: readonly (readonly [string, (outcome: Outcome) => string])[] = [
   ['cache', ({ configuration }) => titleOf(configuration)],
@@ -42,7 +41,7 @@ export function titleOf({ subject, consistency, servers }: Configuration): strin
 
 /** How late a read may be: copies in memory are believed for so long. A millisecond is the clock's. */
 function boundOf({ subject }: Configuration): number {
-  return subject === 'elasticache/memory' ? MAX_STALENESS_MS + 1 : 0;
+  return hasCopies(subject) ? MAX_STALENESS_MS + 1 : 0;
 }
 
 /** What breaks the promise of the configuration, told so that it can be looked into; empty where nothing does. */

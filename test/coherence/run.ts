@@ -2,12 +2,13 @@
 import { startRedisCluster } from '../support/redis.cluster.js';
 import { type RedisServer, startRedis } from '../support/redis.server.js';
 import { startProxy, type TcpProxy } from '../support/tcp.proxy.js';
+import { FarAway } from './far.away.js';
 import { allFaults, CUT_OFF, type Site } from './faults.js';
 import { judge, lagging, type Read, type Verdict } from './history.js';
 import type { Tally } from './messages.js';
 import { sleep, within } from './monotonic.js';
 import { Random } from './random.js';
-import type { Address, SubjectOptions } from './subject.js';
+import { type Address, hasCopies, type SubjectOptions } from './subject.js';
 import { Book, Worker } from './worker.js';
 
 export interface Configuration {
@@ -42,11 +43,13 @@ export interface Outcome extends Verdict {
 }
 
 export const PROCESSES = 4;
+/** The most that an answer to the process with proxies is late by. */
+const LATE_BY_MS = 20;
 const QUIET_MS = 1000;
 const END_WITHIN_MS = 20_000;
 
 export async function run(configuration: Configuration, settings: RunSettings): Promise<Outcome> {
-  const ground = await layGround(configuration);
+  const ground = await layGround(configuration, new Random(settings.seed));
   const crew = new Crew(configuration, settings, ground);
   try {
     const seconds = await crew.work();
@@ -63,14 +66,17 @@ interface Ground {
   address(place: number): Address;
   /** Resolves when all servers answer, after one was started anew. */
   ready(): Promise<void>;
+  deafen(): void;
   clear(): Promise<void>;
 }
 
-async function layGround({ servers: kind }: Configuration): Promise<Ground> {
+async function layGround({ servers: kind }: Configuration, random: Random): Promise<Ground> {
   const isCluster = kind === 'cluster';
   const cluster = isCluster ? await startRedisCluster() : undefined;
   const servers = cluster?.nodes ?? [await startRedis()];
   const proxies = await Promise.all(servers.map((server) => startProxy(server)));
+  const far = new FarAway(() => random.upTo(LATE_BY_MS));
+  for (const proxy of proxies) proxy.spoil(far.spoil);
   const direct = { isCluster, ports: servers.map(({ port }) => port), instead: [] };
   const indirect = {
     isCluster,
@@ -82,6 +88,7 @@ async function layGround({ servers: kind }: Configuration): Promise<Ground> {
     proxies,
     address: (place) => (place === CUT_OFF ? indirect : direct),
     ready: async () => cluster?.ready(),
+    deafen: () => far.deafen(),
     async clear() {
       await Promise.all(proxies.map((proxy) => proxy.stop()));
       await (cluster ?? servers[0]!).stop();
@@ -114,10 +121,12 @@ class Crew implements Site {
   }
 
   get hasStream() {
-    return this.configuration.subject === 'elasticache/memory';
+    return hasCopies(this.configuration.subject);
   }
 
   readonly ready = (): Promise<void> => this.ground.ready();
+
+  readonly deafen = (): void => this.ground.deafen();
 
   readonly replace = async (place: number): Promise<void> => {
     const worker = this.hire(place);

@@ -2,7 +2,9 @@
  * Where interleavings are played by hand: two applications with one database and one Redis, whose
  * operations can be held where it matters. Where memory is the only tier, both are the same one.
  */
-import { within } from './monotonic.js';
+import { startProxy, type TcpProxy } from '../support/tcp.proxy.js';
+import { FarAway } from './far.away.js';
+import { now, sleep, within } from './monotonic.js';
 import {
   type CreateSubject,
   KEYS,
@@ -15,6 +17,10 @@ import {
 } from './subject.js';
 
 const ANSWER_MS = 5000;
+/** Copies, on a busy machine, too: one that is not is none, and hides what is wrong with it. */
+const BELIEVED_MS = 10_000;
+/** An answer: enough for a write elsewhere, and less than `timeouts.store`. */
+const LATE_MS = 150;
 
 /** An operation under way that stays where it is until it is let go. */
 export interface Held {
@@ -24,12 +30,38 @@ export interface Held {
 
 export class Stage {
   private keys = KEYS.length;
+  private onAnswer: (() => void) | undefined;
+  private proxy: TcpProxy | undefined;
 
   private constructor(
     readonly rows: Rows,
     readonly a: Subject,
     readonly b: Subject,
   ) {}
+
+  /** With copies in memory; what Redis answers the first of the two can be made late. */
+  static async openFarAway(
+    create: CreateSubject,
+    server: { port: number },
+    options: Pick<SubjectOptions, 'library'>,
+  ): Promise<Stage> {
+    const rows = new Rows();
+    const proxy = await startProxy(server);
+    const subjectAt = ({ port }: { port: number }) => {
+      const redis = { isCluster: false, ports: [port], instead: [] };
+      const subject = 'elasticache/memory';
+      const own = { subject, consistency: 'default', redis, maxStalenessMs: BELIEVED_MS } as const;
+      return create({ ...own, ...options }, rows);
+    };
+    const far = new FarAway(() => {
+      stage.onAnswer?.();
+      return stage.onAnswer === undefined ? 0 : LATE_MS;
+    });
+    proxy.spoil(far.spoil);
+    const stage: Stage = new Stage(rows, await subjectAt(proxy), await subjectAt(server));
+    stage.proxy = proxy;
+    return stage;
+  }
 
   static async open(create: CreateSubject, options: SubjectOptions): Promise<Stage> {
     const rows = new Rows();
@@ -86,6 +118,28 @@ export class Stage {
     return (await Promise.all(this.looks(key, (reads) => reads).map((look) => look()))).flat();
   }
 
+  /** Begins a read by the first, whose answer comes later than what is done meanwhile; resolves with its end. */
+  async overtake(operation: ReadOperation, key: number, what: () => Promise<void>): Promise<void> {
+    const answered = new Promise<void>((resolve) => (this.onAnswer = resolve));
+    const late = readOne(operation, key);
+    await Promise.race([answered, late]);
+    await what();
+    await late;
+    this.onAnswer = undefined;
+  }
+
+  /** What is too old of what one read by the first sees, and stays so. */
+  async lookUntilNew({ name, run }: ReadOperation, key: number): Promise<string[]> {
+    const due = this.rows.version(key);
+    const end = now() + ANSWER_MS / 5;
+    let seen = await run!(key);
+    while (seen !== due && now() < end) {
+      await sleep(1); // hits in memory alone let no message in
+      seen = await run!(key);
+    }
+    return seen === due ? [] : [`${name} by a saw ${seen} instead of ${due}, and goes on`];
+  }
+
   private looks(
     key: number,
     choice: (reads: readonly ReadOperation[]) => readonly ReadOperation[],
@@ -102,6 +156,7 @@ export class Stage {
 
   async close(): Promise<void> {
     for (const subject of new Set([this.a, this.b])) await subject.close();
+    await this.proxy?.stop();
   }
 }
 

@@ -51,6 +51,8 @@ export interface SubjectOptions {
   /** The name of a file in `subjects/`, and of a variant that it knows: `bentocache/memory`. */
   readonly subject: string;
   readonly consistency: 'default' | 'strict';
+  /** Of copies in memory; default {@link MAX_STALENESS_MS}. */
+  readonly maxStalenessMs?: number;
   /** Without one, memory is the only tier. */
   readonly redis?: Address;
   /** The library's entry, where it is not the package as it was built. */
@@ -66,6 +68,14 @@ export interface Address {
 }
 
 export type CreateSubject = (options: SubjectOptions, register: Register) => Promise<Subject>;
+
+/** Whether each process has copies in its memory, and a stream tells it of invalidations. */
+export function hasCopies(subject: string): boolean {
+  return subject.startsWith('elasticache/memory');
+}
+
+/** How far behind others' invalidations copies in memory may be: less than writes pause for, so that nothing repairs one that stays. */
+export const MAX_STALENESS_MS = 300;
 
 /** Hot keys, each in one of the groups that share a tag. */
 export const KEYS = [0, 1, 2, 3, 4, 5, 6, 7, 8];

@@ -6,7 +6,7 @@ import { RedisConnection } from '../../libs/elasticache/src/connection/redis.con
 import { CacheUnavailableError } from '../../libs/elasticache/src/errors/cache.errors.js';
 import type { CacheStore } from '../../libs/elasticache/src/store/cache.store.js';
 import { type RedisServer, startRedis } from '../support/redis.server.js';
-import { type Connected, connect, entryKey } from './redis.stores.js';
+import { type Connected, connect, entryKey, leaseKey } from './redis.stores.js';
 import { ask, claimOf, fill, fresh, loadOf, looksAt, valueOf, writeOf } from './store.subject.js';
 
 describe('A server', () => {
@@ -105,6 +105,15 @@ describe('A server', () => {
       expect(await store.evict(['7'])).toBe(1);
       expect(await redis('EXISTS', entryKey(names, '7'))).toBe(0);
     });
+  });
+
+  it('that holds text of somebody else in the place of a lease lets it be claimed', async () => {
+    for (const text of ['x', 'wjunk', 'rjunk', '-', '']) {
+      const { names, store, other } = two();
+      await redis('SET', leaseKey(names, '7'), text);
+      await fill(store, '7', 'new');
+      expect(await valueOf(other, '7')).toBe('new');
+    }
   });
 
   describe('that holds bytes that are no entry', () => {

@@ -13,6 +13,7 @@ import {
 import { catalogue } from '../../libs/elasticache/src/errors/catalogue.js';
 import { cacheChannels } from '../../libs/elasticache/src/events/cache.events.js';
 import { defaultKey, encodeKey } from '../../libs/elasticache/src/key/key.encoding.js';
+import { responseDefaults, responseRules } from '../../libs/elasticache/src/http/http.options.js';
 import { KeyLayout } from '../../libs/elasticache/src/key/key.layout.js';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
@@ -111,6 +112,10 @@ describe('the reference', () => {
       );
     expect(told(cacheRules, cacheDefaults)).toEqual(cacheDefaults);
     expect(ruleOf(moduleRules, 'namespace')?.fallback).toBe(`'${DEFAULT_NAMESPACE}'`);
+    const fallbacks = responseRules.flatMap(({ name, fallback }) =>
+      name in responseDefaults ? [[name, runInThisContext(fallback)]] : [],
+    );
+    expect(Object.fromEntries(fallbacks)).toEqual(responseDefaults);
   });
 });
 

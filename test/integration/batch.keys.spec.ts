@@ -30,6 +30,17 @@ class Rows {
   async findObjects(ids: number[]): Promise<{ id: number }[]> {
     return ids.map((id) => ({ id }));
   }
+  @CacheableMany('rows', { condition: (id) => id !== null })
+  async findSome(ids: (number | null)[]): Promise<string[]> {
+    return ids.map((id) => `row ${id}`);
+  }
+  @CacheableMany('rows', { condition: () => false })
+  async findUncached(ids: number[]): Promise<string[]> {
+    return ids
+      .sort((a, b) => a - b)
+      .map((id) => `row ${id}`)
+      .slice(0, 2);
+  }
   @Cacheable('rows')
   async find(id: number): Promise<string> {
     return `row ${id}, alone`;
@@ -69,9 +80,18 @@ describe.each(tiers)('The keys of a batch, %s', (name) => {
     expect(await rows.findTrimmed([' b', 'a '])).toEqual(['row b', 'row a']);
   });
 
+  it('are not made for elements that the condition leaves out', async () => {
+    const { service: rows, cache } = await tier.start(Rows, {});
+    expect(await rows.findSome([1, null, 2])).toEqual(['row 1', 'row null', 'row 2']);
+    expect([...(await cache('rows').getMany([1, 2])).values()]).toEqual(['row 1', 'row 2']);
+    const ids = [3, 1, 2];
+    expect(await rows.findUncached(ids)).toEqual(['row 1', 'row 2']);
+    expect(ids).toEqual([1, 2, 3]);
+  });
+
   it('that are asked twice are looked up once, and answered with values of their own', async () => {
     const { service: rows, cache } = await tier.start(Rows, {
-      caches: { rows: { memory: { isolation: 'clone' } } },
+      caches: name === 'redis' ? {} : { rows: { memory: { isolation: 'clone' } } },
     });
     for (let time = 0; time < 2; time++) {
       const [one, again, other] = await rows.findObjects([1, 1, 2]);

@@ -129,6 +129,12 @@ describe.each(tiers)('Explained, %s', (name) => {
     expect(events.take('hit', 'miss', 'error')).toEqual([]);
   });
 
+  it('an entry that nobody reads, until it has idled long enough', async () => {
+    const { articles } = await start({ tti: 60 });
+    await articles.put(7, 'seven');
+    await until('it is gone', async () => (await articles.explain(7)).found === 'miss');
+  });
+
   it('a miss: nothing is there', async () => {
     const { miss, service, articles } = await start();
     expect(await miss()).toEqual(['absent', 'absent']);
@@ -186,7 +192,13 @@ describe.each(tiers)('Explained, %s', (name) => {
     expect((await articles.explain(7)).lease).toBe('none');
     const unless = () => true;
     await articles.getOrLoad(9, async () => 'nine', { unless });
-    if (isShared) expect((await articles.explain(9)).lease).toBe('unstored load');
+    expect((await articles.explain(9)).lease).toBe('none');
+    const [again, begun] = [gate(), gate()];
+    const loading = articles.getOrLoad(9, async () => (begun.open(), again.opened), { unless });
+    await begun.opened;
+    expect((await articles.explain(9)).lease).toBe(isShared ? 'unstored load' : 'load');
+    again.open();
+    await loading;
   });
 
   it('a miss: the load before lost its lease', async () => {
@@ -202,6 +214,27 @@ describe.each(tiers)('Explained, %s', (name) => {
     expect(await miss()).toEqual(['absent', 'absent']);
     await articles.put(7, 'seven');
     expect((await articles.explain(7)).miss).toBeUndefined();
+  });
+
+  it('no lease that was lost before the entry was stored and evicted', async () => {
+    const { service, articles } = await start();
+    const door = gate();
+    service.door = door.opened;
+    const lost = service.find(7);
+    await service.started.opened;
+    await articles.evict(7);
+    door.open();
+    await lost;
+    expect((await articles.explain(7)).miss).toBe('lost its lease');
+    await articles.put(7, 'stored');
+    await articles.evict(7);
+    expect((await articles.explain(7)).miss).toBe('absent');
+  });
+
+  it('no lease where the load before brought nothing to be stored', async () => {
+    const { articles } = await start({ cacheNull: false });
+    await articles.getOrLoad(7, async () => null);
+    expect((await articles.explain(7)).lease).toBe('none');
   });
 
   it('a miss: the write before lost its lease', async () => {

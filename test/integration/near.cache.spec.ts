@@ -85,6 +85,9 @@ describe('Copies in memory in front of Redis', () => {
     await invalidate(two);
     expect(await two.service.find(7)).toEqual({ id: 7, title: 'second' });
     await until('the new title', async () => (await one.service.find(7)).title === 'second');
+    for (const { cache } of [one, two]) {
+      expect(cache('rows').stats().removals).toMatchObject({ explicit: 1, unconfirmed: 0 });
+    }
   });
 
   it.each<[string, (bus: string) => Promise<unknown>]>([
@@ -127,6 +130,9 @@ describe('Copies in memory in front of Redis', () => {
     expect((await one.service.find(7)).title).toBe('first');
     await harm(`${namespace}:~bus`);
     await until('the new title', async () => (await one.service.find(7)).title === 'second');
+    const { removals } = one.cache('rows').stats();
+    expect(removals.explicit).toBe(0);
+    expect(removals.unconfirmed).toBeGreaterThan(0);
     await inMemory(one, 7);
   });
 

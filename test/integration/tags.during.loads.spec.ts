@@ -154,6 +154,52 @@ describe.each(tiers)('A tag evicted during a load, %s', (name) => {
     });
   });
 
+  const callers: Ways = {
+    'no tags': (articles, cache) => cache.getOrLoad(7, () => articles.load()),
+    'the same': (articles, cache) => cache.getOrLoad(7, () => articles.load(), { tags }),
+    others: (articles, cache) => cache.getOrLoad(7, () => articles.load(), { tags: ['a', 'b'] }),
+    'these in another order': (articles, cache) =>
+      cache.getOrLoad(7, () => articles.load(), { tags: ['b', 'a'] }),
+    'late ones': (articles, cache) =>
+      cache.getOrLoad(7, () => articles.load(), { tags: () => tags }),
+    'none, in a batch': async (articles, cache) => {
+      const load = async () => new Map([[7, await articles.load()]]);
+      return (await cache.getOrLoadMany([7], load)).get(7);
+    },
+    'late ones, in a batch': async (articles) => (await articles.findManyTagged([7]))[0],
+  };
+  const pairs = Object.keys(callers).flatMap((one) =>
+    Object.keys(callers).map((other) => [one, other] as const),
+  );
+
+  it.each(pairs)(
+    'is what decides: who names %s shares his load with who names %s',
+    async (one, other) => {
+      const { service, articles, before, oldDoor } = await loading(callers[one]!);
+      const after = callers[other]!(service, articles);
+      for (let i = 0; i < 5; i++) await articles.get('nothing');
+      oldDoor.open();
+      expect([await before, await after]).toEqual(['old', 'old']);
+      expect(service.calls).toBe(1);
+    },
+  );
+
+  const named = Object.keys(callers).filter((how) => /same|late/.test(how));
+  it.each(named.flatMap((how) => ['no tags', 'none, in a batch'].map((after) => [how, after])))(
+    'of a load that names %s is seen by who comes later and names %s',
+    async (how, later) => {
+      const { service, articles, before, oldDoor, evictTags } = await loading(callers[how!]!);
+      await evictTags('news');
+      const after = callers[later!]!(service, articles);
+      await service.started.opened;
+      service.door.open();
+      expect(await after).toBe('new');
+      oldDoor.open();
+      expect(await before).toBe('old');
+      expect(await articles.get(7)).toBe('new');
+    },
+  );
+
   it.each(Object.keys(writes))('keeps the value of a write out: %s', async (how) => {
     const { service, articles, before, oldDoor, evictTags } = await loading(writes[how]!);
     await evictTags('news');

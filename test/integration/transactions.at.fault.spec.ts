@@ -53,6 +53,10 @@ describe('A unit of work whose commit fails', () => {
     const failures = recordFailures();
     const { cache } = await tier.start(Articles, { errorHandler: failures.handle });
     const articles = cache('articles');
+    await articles.putMany([
+      [8, 'old'],
+      [9, 'old'],
+    ]);
     const run = CacheTransaction.run(async () => {
       await articles.put(7, () => 'made');
       await articles.put(8, Symbol('bare'));

@@ -14,6 +14,8 @@ const LOADED = [
   '@nestjs/common',
   '@nestjs/core',
   'cluster-key-slot',
+  'etag',
+  'fresh',
   'leven',
   'lru-cache',
   'ms',
@@ -40,6 +42,16 @@ function expectCached({ code, stdout, stderr }: Outcome): void {
   });
 }
 
+async function answersOn(platform: string): Promise<void> {
+  const { code, stdout, stderr } = await app.run({ args: ['dist/http.js', platform] });
+  expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+  const body = '{"call":1}';
+  expect(JSON.parse(stdout)).toEqual([
+    [203, body, 'yes', 'MISS'],
+    [203, body, 'yes', 'HIT'],
+  ]);
+}
+
 /** Where processes tell each other what they evict, as soon as one has begun to listen. */
 const BUS = 'cache:~bus';
 
@@ -62,6 +74,8 @@ describe('a fresh Nest 12 application, ESM', () => {
     async (major) => runsOn(await nodeOf(major, app.directory)),
     INSTALL_MS,
   );
+
+  it.each(['express', 'fastify'])('caches what its controllers answer, on %s', answersOn);
 
   it('loads only what the package depends on', async () => {
     const trace = ['--no-warnings', '--import', './trace.imports.mjs'];
@@ -105,6 +119,8 @@ describe('a fresh Nest 11 application, CommonJS', () => {
     async (major) => runsOn(await nodeOf(major, app.directory)),
     INSTALL_MS,
   );
+
+  it.each(['express', 'fastify'])('caches what its controllers answer, on %s', answersOn);
 
   describe('tested with Jest', () => {
     const jest = (node: string, ...args: string[]) =>

@@ -40,6 +40,11 @@ export class Compiles {
   observable(id: number): Observable<Article> {
     return stream(id);
   }
+  @CachePut('a', { shared: false })
+  @Cacheable('a', { memory: false })
+  oneTier(id: number): Promise<Article> {
+    return find(id);
+  }
   @CacheableMany('a', { keys: (ids: number[]) => ids, tags: (id: number) => [`article:${id}`] })
   many(ids: number[]): Promise<(Article | null)[]> {
     return findAll(ids);
@@ -80,6 +85,14 @@ export class DoesNotCompile {
   @CachePut('a', { tags: fromResult((result: string) => [result]) }) otherResult(
     id: number,
   ): Promise<Article> {
+    return find(id);
+  }
+  // @ts-expect-error a put leaves no copy anyway
+  @CachePut('a', { memory: false, ttl: 5 }) putCopy(id: number): Promise<Article> {
+    return find(id);
+  }
+  // @ts-expect-error an eviction reaches every tier
+  @CacheEvict('a', { shared: false, key: 1 }) evictOne(id: number): Promise<Article> {
     return find(id);
   }
   // @ts-expect-error a share is a number

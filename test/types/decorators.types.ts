@@ -279,6 +279,10 @@ export async function typedCache(
   await manager.getCache<[number, number], Article[]>('lists').put([0, 20], [loaded]);
   await manager.getCache('any').put({ id: 1, tags: ['a', null] }, new Map());
 
+  await users.put(7, loaded, { shared: false });
+  await users.getOrLoad(7, async (signal) => find(signal), { memory: false });
+  // @ts-expect-error whether there is one is for the shared tier to tell
+  await users.putIfAbsent(7, loaded, { shared: false });
   // @ts-expect-error keys are numbers
   await users.get('7');
   // @ts-expect-error values are articles

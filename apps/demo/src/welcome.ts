@@ -10,8 +10,9 @@ export interface Running {
 /** What `npm start` prints once the application listens. */
 export function welcome({ url, database, environment }: Running): string {
   const { REDIS_URL, DATABASE_URL } = environment;
-  const cache =
+  const place =
     REDIS_URL === undefined ? "this process's memory" : `Redis at ${new URL(REDIS_URL).host}`;
+  const cache = environment.CACHE === 'off' ? 'off' : place;
   const endpoints = [
     ['GET /articles?skip&limit', environment.CACHE_TTL_ARTICLES_LIST, '/articles?skip=0&limit=5'],
     ['GET /articles/:id', environment.CACHE_TTL_ARTICLE, '/articles/42'],
@@ -26,11 +27,11 @@ export function welcome({ url, database, environment }: Running): string {
     `  cache     ${cache}`,
     `  API       ${url}/docs   health: ${url}/health   hits and queries: ${url}/stats`,
     '',
-    '  Four endpoints are cached. Call one twice, and look at the time it took:',
+    '  Four endpoints are cached. Call one twice, and look at X-Cache, Cache-Status and the time:',
     '',
     ...endpoints.flatMap(([endpoint, ttl, path]) => [
       `    ${endpoint.padEnd(26)}cached for ${ttl}`,
-      `      curl -w '\\n%{time_total} s\\n' '${url}${path}'`,
+      `      curl -i -w '\\n%{time_total} s\\n' '${url}${path}'`,
     ]),
     '',
     '  Users belong to organisations. Sign in, and see what your colleagues wrote, cached for you alone:',

@@ -97,7 +97,7 @@ export class CacheBuilder {
       forget: (scope) => around.near.remove(name, this.segmentOf(scope)),
       unscoped: () => this.member({}, noTiers),
       clearShared: () => this.clearShared(),
-      recorder: this.recorder({}),
+      recorder: this.recorder({}, this.removals),
     });
   }
 
@@ -121,7 +121,7 @@ export class CacheBuilder {
       nameTags: tagsOf(around.names[0], scope),
       room,
       sensitive: around.sensitive,
-      recorder: this.recorder(scope),
+      recorder: this.recorder(scope, this.kind === 'global' ? this.removals : undefined),
       clock,
       random: Math.random,
       patience: around.deadlineOf(policy.waitMs),
@@ -129,10 +129,13 @@ export class CacheBuilder {
     });
   }
 
-  private recorder(scope: Scope): CacheRecorder {
+  /** Of what all scopes have in common. */
+  private readonly removals = () => this.tier?.removals;
+
+  private recorder(scope: Scope, removals?: RecorderSettings['removals']): CacheRecorder {
     const { namespace, onError, names } = this.around;
     const { nameOf } = this.placeOf(names[0], scope);
-    return new CacheRecorder({ namespace, cache: this.name, nameOf, onError });
+    return new CacheRecorder({ namespace, cache: this.name, nameOf, onError, removals });
   }
 
   private segmentOf(scope: Scope): string {
@@ -186,7 +189,7 @@ export class CacheBuilder {
     const versions = near.tags;
     const tier = this.view({ ...settings, refreshAhead, copy, idleMs: undefined, versions, where });
     const { nameOf } = this.placeOf(around.names[0], scope);
-    const forget = (text: string) => void tier.delete(text);
+    const forget = (text: string) => void tier.delete(text, 'size');
     const nearTier = new NearTier({
       tier,
       others: bus!,

@@ -1,8 +1,10 @@
+import type { Type } from '@nestjs/common';
 import { type DiscoveryService } from '@nestjs/core';
 
 import { ElastiCacheCore } from './elasticache.providers.js';
 import { CacheConfigurationError } from './errors/cache.errors.js';
 import type { Fault } from './errors/catalogue.js';
+import { routeFaults } from './http/route.faults.js';
 import {
   arityOf,
   type CachedMethod,
@@ -30,7 +32,12 @@ export async function inspect(
   warn: (message: string) => void,
 ): Promise<void> {
   const decorated = decoratedMethods(discovery);
-  const faults = [...core.featureFaults(), ...configFaults(decorated), ...rootFaults(discovery)];
+  const faults = [
+    ...core.featureFaults(),
+    ...configFaults(decorated),
+    ...rootFaults(discovery),
+    ...controllerFaults(discovery, core),
+  ];
   for (const { type, method } of decorated) {
     const own = [
       ...faultsOf(method, type),
@@ -75,6 +82,17 @@ function rootFaults(discovery: DiscoveryService): Fault[] {
   const cores = discovery.getProviders().filter(({ token }) => token === ElastiCacheCore);
   const message = 'is imported more than once: an application has one, with several caches';
   return cores.length > 1 ? [{ path: 'ElastiCacheModule.forRoot()', message }] : [];
+}
+
+function controllerFaults(discovery: DiscoveryService, core: ElastiCacheCore): Fault[] {
+  const types = new Set(
+    discovery
+      .getControllers()
+      .flatMap(({ metatype }) =>
+        typeof metatype === 'function' && metatype.prototype ? [metatype as Type] : [],
+      ),
+  );
+  return [...types].flatMap((type) => routeFaults(type, core.routeConditions));
 }
 
 function decoratedMethods(discovery: DiscoveryService): DecoratedMethod[] {

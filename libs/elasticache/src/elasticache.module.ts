@@ -7,7 +7,13 @@ import {
   type OnModuleInit,
   type Provider,
 } from '@nestjs/common';
-import { APP_INTERCEPTOR, DiscoveryModule, DiscoveryService } from '@nestjs/core';
+import {
+  APP_INTERCEPTOR,
+  ApplicationConfig,
+  DiscoveryModule,
+  DiscoveryService,
+  HttpAdapterHost,
+} from '@nestjs/core';
 
 import { CacheManager } from './cache/cache.manager.js';
 import { IdentityInterceptor } from './elasticache.identity.interceptor.js';
@@ -20,7 +26,12 @@ import {
 import type { ElastiCacheModuleOptions, FeatureCache } from './elasticache.options.js';
 import { ElastiCacheCore } from './elasticache.providers.js';
 import { featureFaults } from './elasticache.settings.js';
-import { CACHE_INVOKER_TOKEN, ELASTICACHE_CLOCK, getCacheToken } from './elasticache.tokens.js';
+import {
+  CACHE_INVOKER_TOKEN,
+  ELASTICACHE_CLOCK,
+  getCacheToken,
+  RESPONSE_CACHING_TOKEN,
+} from './elasticache.tokens.js';
 import { CacheConfigurationError } from './errors/cache.errors.js';
 import { type Clock, systemClock } from './time/clock.js';
 
@@ -151,6 +162,12 @@ export function rootModule(
       provide: CACHE_INVOKER_TOKEN,
       inject: [ElastiCacheCore],
       useFactory: ({ invoker }: ElastiCacheCore) => invoker,
+    },
+    {
+      provide: RESPONSE_CACHING_TOKEN,
+      inject: [ElastiCacheCore, ApplicationConfig, HttpAdapterHost],
+      useFactory: (core: ElastiCacheCore, application: ApplicationConfig, host: HttpAdapterHost) =>
+        core.responses(application, host),
     },
     ...names.map((name) => cacheProvider(name)),
   ];

@@ -1,4 +1,5 @@
-import { Logger } from '@nestjs/common';
+import { ClassSerializerInterceptor, Logger } from '@nestjs/common';
+import type { ApplicationConfig, HttpAdapterHost } from '@nestjs/core';
 
 import type { CacheErrorContext, CacheErrorHandler } from './cache/cache.js';
 import type { CacheFamily } from './cache/cache.family.js';
@@ -29,6 +30,10 @@ import {
 } from './elasticache.settings.js';
 import { CacheConfigurationError, type CacheError } from './errors/cache.errors.js';
 import type { Fault } from './errors/catalogue.js';
+import { IdentityInterceptor } from './elasticache.identity.interceptor.js';
+import { CacheInterceptor } from './http/cache.interceptor.js';
+import { ResponseCaching } from './http/response.caching.js';
+import type { RouteConditions } from './http/route.faults.js';
 import type { IdentitySource } from './identity/identity.source.js';
 import { ScopeResolver } from './identity/scope.resolver.js';
 import { CachingInvoker, disabledInvoker } from './invocation/cache.invoker.js';
@@ -128,6 +133,35 @@ export class ElastiCacheCore {
 
   get invoker(): CacheInvoker {
     return this.caching ?? disabledInvoker;
+  }
+
+  /** The caching of controllers' responses; undefined where caching is off. */
+  responses(application: ApplicationConfig, host: HttpAdapterHost): ResponseCaching | undefined {
+    if (this.caching === undefined) return undefined;
+    const { manager, identity, options } = this;
+    return new ResponseCaching({
+      manager,
+      identity,
+      tenancy: options.tenancy,
+      isKnown: (name) => this.isKnown(name),
+      surroundings: () => ({
+        globals: globalsOf(application),
+        own: CacheInterceptor,
+        // What they make of a response is in its bytes, or is nothing.
+        transparent: [IdentityInterceptor, ClassSerializerInterceptor],
+      }),
+      reply: (response, body) => host.httpAdapter.reply(response, body) as unknown,
+      warn: (message) => logger.warn(message),
+    });
+  }
+
+  get routeConditions(): RouteConditions {
+    const { identity, tenancy } = this.options;
+    return {
+      hasIdentity: identity !== undefined,
+      hasTenants: tenancy !== undefined,
+      isKnown: (name) => this.isKnown(name),
+    };
   }
 
   /** Takes in what `forFeature` was given. Its faults wait for {@link featureFaults}, to be told with all others. */
@@ -297,6 +331,12 @@ export class ElastiCacheCore {
     if (deadline === undefined) this.deadlines.set(ms, (deadline = new Deadline(ms, this.clock)));
     return deadline;
   }
+}
+
+/** Those made once, then those made for each request, as Nest runs them. */
+function globalsOf(application: ApplicationConfig): unknown[] {
+  const scoped = application.getGlobalRequestInterceptors().map(({ metatype }) => metatype);
+  return [...application.getGlobalInterceptors(), ...scoped];
 }
 
 /** What the application does to its objects of options later changes nothing here. */

@@ -171,7 +171,10 @@ export function cacheSettings(
   const options = { ...cacheDefaults, ...given(defaults), ...given(own) };
   const { cacheNull, tti, ttl, scope } = options;
   const isInRedis = options.shared ?? isShared;
+  // Of a time to idle Redis has to see each read.
+  const isInFront = (own.memory ?? defaults.memory) !== false && tti === undefined;
   const policy: CachePolicy = {
+    tiers: isInRedis ? [...(isInFront ? ['memory' as const] : []), 'shared'] : ['memory'],
     ttl: typeof ttl === 'function' ? ttl : parseDuration(ttl)!,
     idleMs: tti === undefined ? undefined : parseDuration(tti)!,
     jitter: options.jitter,
@@ -196,8 +199,6 @@ export function cacheSettings(
   if (!isInRedis)
     return { policy, scope, tier: { kind: 'memory', memory: memorySettings(own, defaults) } };
   const { version, serializer, compression, batching } = options;
-  // Of a time to idle Redis has to see each read.
-  const isInFront = (own.memory ?? defaults.memory) !== false && policy.idleMs === undefined;
   return {
     policy,
     scope,

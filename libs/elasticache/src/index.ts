@@ -33,6 +33,11 @@ export {
   type Tags,
 } from './invocation/cache.operation.js';
 
+export { CacheInterceptor } from './http/cache.interceptor.js';
+export { CacheKey, CacheResponse, CacheTTL, NoCache } from './http/cache-response.decorator.js';
+export type { CacheResponseOptions, ResponseScope } from './http/http.options.js';
+export type { QueryOptions } from './http/request.key.js';
+
 export type {
   AllTenants,
   Cache,
@@ -60,6 +65,7 @@ export type { CompressionOptions, Serializer, SerializerName } from './codec/ser
 export type { ConnectionOptions } from './connection/connection.options.js';
 export type { RedisClient } from './connection/redis.client.js';
 export type { Eviction, Isolation, MemoryTierOptions } from './memory/memory.tier.js';
+export type { Removals } from './memory/removals.js';
 export type { Clock } from './time/clock.js';
 export type { Duration } from './time/duration.js';
 

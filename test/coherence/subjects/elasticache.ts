@@ -7,8 +7,11 @@ import {
   type Commit,
   type CreateSubject,
   groupOf,
+  hasCopies,
+  MAX_STALENESS_MS,
   type ReadOperation,
   type Register,
+  type Subject,
   type WriteOperation,
 } from '../subject.js';
 import { connectCluster, urlOf } from './connect.js';
@@ -30,15 +33,19 @@ const create: CreateSubject = async (options, register) => {
   const library = (await import(options.library ?? 'nestjs-elasticache')) as Library;
   const { redis } = options;
   const cluster = redis?.isCluster ? connectCluster(redis) : undefined;
+  const isNear = hasCopies(options.subject);
   const failures = { reads: 0, writes: 0 };
-  const context = await start(library, register, {
+  const Service = declareThings(library, register, isNear);
+  const context = await start(library, Service, {
     connection: cluster ?? (redis && urlOf(redis)),
     defaults: {
       ttl: '1h',
       consistency: options.consistency,
       timeouts: { wait: WAIT },
       // Where memory is the only tier there is nothing else to switch off.
-      ...(redis && !options.subject.endsWith('/memory') && { memory: false as const }),
+      ...(redis && {
+        memory: isNear && { maxStaleness: options.maxStalenessMs ?? MAX_STALENESS_MS },
+      }),
     },
     errorHandler: (_, { operation }) => void failures[operation === 'get' ? 'reads' : 'writes']++,
   });
@@ -50,12 +57,13 @@ const create: CreateSubject = async (options, register) => {
     await call;
     return failures.writes === before;
   };
-  return {
-    reads: readsOf(application),
+  const subject: Subject = {
+    reads: [...readsOf(application), ...(isNear ? readsOfOneTier(application) : [])],
     writes: [
       ...decoratedWrites(application, acknowledged),
       ...unitsOfWork(application, { library, acknowledged }),
       ...laterEvictions(application),
+      ...(isNear ? putsOfMemory(application, acknowledged) : []),
       {
         name: 'evictMatching',
         weight: 1,
@@ -71,11 +79,15 @@ const create: CreateSubject = async (options, register) => {
       cluster?.disconnect();
     },
   };
+  return options.subject.endsWith('/nested') ? nested(subject, application) : subject;
 };
 export default create;
 
-async function start(library: Library, register: Register, options: ElastiCacheModuleOptions) {
-  const Service = declareThings(library, register);
+async function start(
+  library: Library,
+  Service: ReturnType<typeof declareThings>,
+  options: ElastiCacheModuleOptions,
+) {
   @Module({ imports: [library.ElastiCacheModule.forRoot(options)], providers: [Service] })
   class CheckedModule {}
   const context = await NestFactory.createApplicationContext(CheckedModule, { logger: false });
@@ -130,6 +142,76 @@ function readsOf({ cache, things, register }: Application): ReadOperation[] {
       name: '@CacheableMany',
       weight: 1,
       runMany: async (keys) => versions(await things.findMany(keys)),
+    },
+  ];
+}
+
+/** What is made of cached rows, and is invalidated by their tags alone. */
+function nested(subject: Subject, { manager, things }: Application): Subject {
+  const reads: Record<string, (key: number) => Promise<Row | undefined>> = {
+    'a page': (key) => things.page(key),
+    'a page whose row names its tags': (key) => things.pageOfTagged(key),
+    'a site of pages': (key) => things.site(key),
+    'a row': (key) => things.find(key),
+  };
+  const pages = manager.getCache<number, Row>('pages');
+  const look = {
+    name: 'get',
+    isLook: true,
+    run: async (key: number) => (await pages.get(key))?.version,
+  };
+  return {
+    ...subject,
+    reads: [
+      ...Object.entries(reads).map(([name, read]) => ({
+        name,
+        weight: 1,
+        run: async (key: number) => (await read(key))?.version,
+      })),
+      { ...look, weight: 1 },
+    ],
+    writes: subject.writes.filter(({ reaches }) => reaches === 'group'),
+    evict: (key) => manager.evictTags(groupOf(key)),
+  };
+}
+
+/** Those that go without one tier of their cache. */
+function readsOfOneTier({ cache, things, register }: Application): ReadOperation[] {
+  const load = async (key: number): Promise<Row> => ({ key, version: await register.load(key) });
+  return [
+    {
+      name: 'getOrLoad without memory',
+      weight: 1,
+      run: async (key) =>
+        (await cache.getOrLoad(key, () => load(key), { tags: [groupOf(key)], memory: false }))
+          .version,
+    },
+    {
+      name: '@Cacheable without the shared tier',
+      weight: 3,
+      run: async (key) => (await things.findHere(key)).version,
+    },
+  ];
+}
+
+function putsOfMemory(
+  { cache, things }: Application,
+  acknowledged: Acknowledged,
+): WriteOperation[] {
+  const options = (key: number) => ({ tags: [groupOf(key)], shared: false as const });
+  return [
+    {
+      name: 'put without the shared tier',
+      weight: 2,
+      isPut: true,
+      run: (key, commit) =>
+        acknowledged(cache.put(key, async () => ({ key, version: await commit() }), options(key))),
+    },
+    {
+      name: '@CachePut without the shared tier',
+      weight: 2,
+      isPut: true,
+      run: (key, commit) => acknowledged(things.saveHere(key, commit)),
     },
   ];
 }

@@ -5,7 +5,9 @@ export type Library = typeof import('nestjs-elasticache');
 
 export const CACHE = 'things';
 
-export function declareThings(library: Library, register: Register) {
+/** `isNear`: where there are copies in memory, which may be all that is kept. */
+export function declareThings(library: Library, register: Register, isNear: boolean) {
+  const here = isNear ? { shared: false as const } : {};
   const { Cacheable, CacheableMany, CacheConfig, CacheEvict, CachePut, fromResult } = library;
   const key = (id: number) => id;
   const tags = (id: number) => [groupOf(id)];
@@ -29,6 +31,21 @@ export function declareThings(library: Library, register: Register) {
       return Promise.all(ids.map(async (id) => ({ key: id, version: await register.load(id) })));
     }
 
+    @Cacheable('pages', { key })
+    page(id: number): Promise<Row> {
+      return this.find(id);
+    }
+
+    @Cacheable('pages', { key: (id) => ['of', id] })
+    pageOfTagged(id: number): Promise<Row> {
+      return this.findTagged(id);
+    }
+
+    @Cacheable('sites', { key })
+    site(id: number): Promise<Row> {
+      return this.page(id);
+    }
+
     @CachePut({ key, tags })
     async save(id: number, commit: Commit): Promise<Row> {
       return { key: id, version: await commit() };
@@ -36,6 +53,16 @@ export function declareThings(library: Library, register: Register) {
 
     @CachePut({ key: keyOfResult, tags: tagsOfResult })
     async create(id: number, commit: Commit): Promise<Row> {
+      return { key: id, version: await commit() };
+    }
+
+    @Cacheable({ key, tags, ...here })
+    async findHere(id: number): Promise<Row> {
+      return { key: id, version: await register.load(id) };
+    }
+
+    @CachePut({ key: keyOfResult, tags, ...here })
+    async saveHere(id: number, commit: Commit): Promise<Row> {
       return { key: id, version: await commit() };
     }
 

@@ -28,6 +28,7 @@ export interface Demo {
   readonly connection: DatabaseConnection;
   readonly database: Database;
   readonly queries: QueryCounter;
+  readonly url: string;
   readonly caches: CacheManager;
   /** Closes the database under the running application. */
   loseDatabase(): Promise<void>;
@@ -67,6 +68,7 @@ async function start(
   const app = testing.createNestApplication({ logger: false, forceCloseConnections: true });
   const server = await configure(app).listen(0, '127.0.0.1');
   const queries = app.get(QueryCounter);
+  const url = `http://127.0.0.1:${server.address().port}`;
 
   async function request(
     method: string,
@@ -74,7 +76,7 @@ async function start(
     { body, token }: { body?: unknown; token?: string | undefined },
   ): Promise<Answer> {
     const before = queries.count;
-    const response = await fetch(`http://127.0.0.1:${server.address().port}${path}`, {
+    const response = await fetch(`${url}${path}`, {
       method,
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       headers: {
@@ -96,6 +98,7 @@ async function start(
     connection: app.get(DatabaseConnection),
     database: app.get<Database>(DATABASE),
     queries,
+    url,
     caches: app.get(CacheManager),
     loseDatabase: () => app.get(DatabaseConnection).onApplicationShutdown(),
     get: (path) => request('GET', path, {}),

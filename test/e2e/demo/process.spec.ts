@@ -56,6 +56,10 @@ it(
     const refused = rows.findIndex(([row]) => / 400 /.test(row));
     expect(queries[refused + 1]).toBe('GET /articles/42 0');
     expect(queries[refused + 3]).toBe('GET /articles/42 1');
+    expect(tour.output()).toMatch(/GET \/articles\/42 +304 +HIT /);
+    expect(tour.output()).toMatch(
+      / 200 +STALE .*\n {4}cache-status: elasticache; hit; ttl=(0|-\d+)\n/,
+    );
     // Where `npm test` has Redis from Docker only, the tour has none and says so.
     const hasRedis = process.env['REDIS_SERVER_IMAGE'] === undefined;
     expect(tour.output()).toContain(hasRedis ? 'Redis has just been killed' : 'is on PATH');

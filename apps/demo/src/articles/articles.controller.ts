@@ -1,4 +1,16 @@
-import { Body, Controller, Delete, Get, HttpCode, Param, Post, Put, Query } from '@nestjs/common';
+import {
+  Body,
+  Controller,
+  Delete,
+  Get,
+  HttpCode,
+  Param,
+  Post,
+  Put,
+  Query,
+  Res,
+  UseInterceptors,
+} from '@nestjs/common';
 import {
   ApiBadRequestResponse,
   ApiCreatedResponse,
@@ -7,6 +19,8 @@ import {
   ApiOkResponse,
   ApiTags,
 } from '@nestjs/swagger';
+import type { Response } from 'express';
+import { CacheInterceptor, CacheResponse } from 'nestjs-elasticache';
 import { ParseIdPipe } from '../parse-id.pipe.js';
 import { ArticleListItem, ArticlePage } from './article.js';
 import { ArticlesService } from './articles.service.js';
@@ -18,6 +32,7 @@ import { RevisionsService } from './revisions.service.js';
 
 @ApiTags('articles')
 @ApiBadRequestResponse()
+@UseInterceptors(CacheInterceptor)
 @Controller('articles')
 export class ArticlesController {
   constructor(
@@ -25,13 +40,16 @@ export class ArticlesController {
     private readonly revisions: RevisionsService,
   ) {}
 
+  /** As long as the list it is made of; renaming an author evicts it, too: it has the tags of the calls within. */
   @Get()
+  @CacheResponse({ cacheName: 'articleLists' })
   @ApiOkResponse({ type: [ArticleListItem] })
   async list(@Query() { skip, limit }: ListArticlesQuery): Promise<ArticleListItem[]> {
     return this.articles.withAuthors(await this.articles.list(skip, limit));
   }
 
   @Get(':id')
+  @CacheResponse({ cacheName: 'articles' })
   @ApiOkResponse({ type: ArticlePage })
   @ApiNotFoundResponse()
   findOne(@Param('id', ParseIdPipe) id: number): Promise<ArticlePage> {
@@ -54,14 +72,19 @@ export class ArticlesController {
     return this.articles.update(id, changes);
   }
 
-  /** The article and its author's profile in one transaction: both are changed, or neither. */
+  /**
+   * The article and its author's profile in one transaction: both are changed, or neither. What it
+   * answers is the article: so it says, and responses cached for that are evicted.
+   */
   @Put(':id/revision')
   @ApiOkResponse({ type: ArticlePage })
   @ApiNotFoundResponse()
   revise(
     @Param('id', ParseIdPipe) id: number,
     @Body() revision: ReviseArticleDto,
+    @Res({ passthrough: true }) response: Response,
   ): Promise<ArticlePage> {
+    response.setHeader('Content-Location', `/articles/${id}`);
     return this.revisions.revise(id, revision);
   }
 

@@ -8,7 +8,7 @@ import type { CreateArticleDto } from './dto/create-article.dto.js';
 import type { UpdateArticleDto } from './dto/update-article.dto.js';
 import { FeedsService } from './feeds.service.js';
 
-/** A page shows its author's name: who renames the author evicts it by this tag. */
+/** A page shows its author's name: who renames the author evicts it, and every response made of it, by this tag. */
 const ofItsAuthor = fromResult(({ author }: ArticlePage) => [tagOfUser(author.id)]);
 
 /** Any write may move an article within any list, and change how often a tag is used. */

@@ -12,7 +12,7 @@ const TAG = 'feeds';
 const LENGTH = 20;
 
 /** Who edits sees the database, as nobody edits what is a minute old. */
-const isNoEditor = (): boolean => !CacheContext.current()?.roles?.includes('editor');
+export const isNoEditor = (): boolean => !CacheContext.current()?.roles?.includes('editor');
 
 export interface OrganisationSummary {
   readonly name: string;

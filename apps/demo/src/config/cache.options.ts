@@ -6,6 +6,7 @@ export function cacheOptions(environment: Environment): ElastiCacheModuleOptions
   return {
     ...(environment.REDIS_URL === undefined ? {} : { connection: environment.REDIS_URL }),
     namespace: 'demo',
+    enabled: environment.CACHE === 'on',
     dynamicCaches: false,
     // An organisation is a tenant. Most of the site is for everybody, signed in or not.
     tenancy: { required: false },

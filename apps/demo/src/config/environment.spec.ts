@@ -8,6 +8,7 @@ describe('readEnvironment', () => {
       PORT: 3000,
       SEED_ARTICLES: 10_000,
       SEED_USERS: 500,
+      CACHE: 'on',
       CACHE_TTL_ARTICLES_LIST: '60s',
       CACHE_TTL_ARTICLE: '300s',
       CACHE_TTL_USER: '600s',

@@ -1,5 +1,14 @@
 import { plainToInstance } from 'class-transformer';
-import { IsInt, IsOptional, IsString, Matches, Max, Min, validateSync } from 'class-validator';
+import {
+  IsIn,
+  IsInt,
+  IsOptional,
+  IsString,
+  Matches,
+  Max,
+  Min,
+  validateSync,
+} from 'class-validator';
 
 const IsDuration = () =>
   Matches(/^\d+(\.\d+)? *(ms|s|m|h|d)?$/, {
@@ -39,6 +48,10 @@ export class Environment {
   @Min(1)
   @Max(100_000)
   readonly SEED_USERS: number = 500;
+
+  /** `off`: every call asks the database, as if nothing were annotated. */
+  @IsIn(['on', 'off'])
+  readonly CACHE: string = 'on';
 
   @IsDuration()
   readonly CACHE_TTL_ARTICLES_LIST: string = '60s';

@@ -22,6 +22,7 @@ import { explain } from './explanation.js';
 import type { Loaded } from './flight.js';
 import { freshnessFor } from './freshness.options.js';
 import type { NamedCache } from './named.cache.js';
+import { onlyTier, tierProblem } from './operation.tiers.js';
 import { readOne } from './read.through.js';
 import type { Batch } from './read.load.many.js';
 import { readManyThrough } from './read.through.many.js';
@@ -115,7 +116,7 @@ export class CacheFacade<K extends Key = Key, V = unknown> implements Cache<K, V
   async getMany(keys: Iterable<K>): Promise<Map<K, V>> {
     const { named } = this;
     const asked = [...keys];
-    const { texts, places } = this.uniqueTexts(asked);
+    const { texts, unique, places } = this.uniqueTexts(asked);
     const asks = texts.map((text) => ({ text, tags: named.tags }));
     const findings = await named.findMany(asks);
     for (const [i, { freshness }] of findings.entries()) {
@@ -123,8 +124,11 @@ export class CacheFacade<K extends Key = Key, V = unknown> implements Cache<K, V
     }
     const values = new Map<K, V>();
     for (const [a, key] of asked.entries()) {
-      const { entry, freshness } = findings[places?.[a] ?? a]!;
-      if (entry !== undefined && freshness !== 'stale') values.set(key, this.valueOf(entry));
+      const i = places?.[a] ?? a;
+      const { entry, freshness } = findings[i]!;
+      if (entry === undefined || freshness === 'stale') continue;
+      const value = this.valueOf(entry);
+      values.set(key, unique[i] === key ? value : (named.copyForJoiner(value) as V));
     }
     return values;
   }
@@ -173,6 +177,10 @@ export class CacheFacade<K extends Key = Key, V = unknown> implements Cache<K, V
 
   async putIfAbsent(key: K, value: V, options: PutOptions<V> = {}): Promise<V | undefined> {
     const { named } = this;
+    if (options.shared === false) {
+      const problem = 'cannot be false: whether there is an entry is for Redis to tell';
+      throw new CacheError('CACHE_OPTION_VALUE', { where: this.where, option: 'shared', problem });
+    }
     const ask = this.askOf(key, options);
     if (CacheTransaction.current()?.conceals(named, ask.text, ask.tags)) {
       await this.put(key, value, options); // what is there is gone when the unit commits
@@ -287,7 +295,16 @@ export class CacheFacade<K extends Key = Key, V = unknown> implements Cache<K, V
     return this.askFor(this.textOf(key), options);
   }
 
-  private askFor(text: string, { tags }: Pick<PutOptions<never>, 'tags'> = {}): Ask {
+  private askFor(text: string, options: LoadOptions<never> = {}): Ask {
+    const ask = this.taggedAsk(text, options);
+    const only = onlyTier(options);
+    if (only === undefined) return ask;
+    const problem = tierProblem(options, this.named.policy.tiers);
+    if (problem === undefined) return { ...ask, only };
+    throw new CacheError('CACHE_OPTION_VALUE', { where: this.where, option: 'shared', problem });
+  }
+
+  private taggedAsk(text: string, { tags }: Pick<PutOptions<never>, 'tags'>): Ask {
     const { named } = this;
     if (tags === undefined) return { text, tags: named.tags };
     if (typeof tags === 'function') return { text, tags: named.tags, lateTags: true };
@@ -304,6 +321,7 @@ export class CacheFacade<K extends Key = Key, V = unknown> implements Cache<K, V
       unless: unless === undefined ? undefined : ({ value }) => unless(value as T),
       lateTags: typeof tags === 'function' ? ({ value }) => tags(value as T) : undefined,
       freshness: freshnessFor(options, this.named.policy.freshness, this.where),
+      only: onlyTier(options),
     };
   }
 

@@ -74,6 +74,12 @@ export class CacheFamily {
     return scope === undefined ? (this.none ??= unscoped()) : this.of(scope);
   }
 
+  /** Of a scope that the caller has found. */
+  inScope(scope: Scope): NamedCache {
+    const isGlobal = scope.tenant === undefined && scope.user === undefined;
+    return isGlobal && this.only !== undefined ? this.only : this.of(scope);
+  }
+
   /** Of a tenant, and of the running code's user where users are kept apart, too. */
   ofTenant(tenant: string): NamedCache {
     checkedName(tenant, 'tenant', 'forTenant');

@@ -1,3 +1,4 @@
+import type { Tier } from '../entry/cache.entry.js';
 import type { FreshnessPolicy } from '../entry/freshness.js';
 import type { Duration } from '../time/duration.js';
 
@@ -15,6 +16,8 @@ export type SingleFlight = false | 'process' | 'distributed';
 
 /** The options of one cache after validation, with every default in its place. Durations are milliseconds. */
 export interface CachePolicy {
+  /** Those it lives in. */
+  readonly tiers: readonly Tier[];
   readonly ttl: number | ((call: TtlCall) => Duration);
   /** Time to idle, where there is one. */
   readonly idleMs: number | undefined;

@@ -5,6 +5,7 @@ import { CacheError, CacheUnavailableError } from '../errors/cache.errors.js';
 import { cacheChannels, type MissReason, publish } from '../events/cache.events.js';
 import type { ShortKey } from '../key/key.layout.js';
 import type { KeyNaming } from '../key/names.js';
+import { noRemovals, type Removals } from '../memory/removals.js';
 import type { CacheErrorContext, CacheStats } from './cache.js';
 
 export interface RecorderSettings {
@@ -12,6 +13,8 @@ export interface RecorderSettings {
   readonly cache: string;
   /** What keys are called in all that is told; default by themselves. */
   readonly nameOf?: KeyNaming | undefined;
+  /** From the memory that it tells of. */
+  readonly removals?: (() => Removals | undefined) | undefined;
   /** What it throws fails the operation. */
   readonly onError: (error: CacheError, context: CacheErrorContext) => void;
 }
@@ -21,6 +24,25 @@ export interface FailureSite {
   readonly operation: CacheErrorContext['operation'];
   readonly method?: string | undefined;
   readonly key?: string | undefined;
+}
+
+/** The failures of one step over many keys: each is told once, however many keys it concerns. */
+export class ManyFailures {
+  private readonly seen = new Map<string, unknown>();
+
+  constructor(
+    private readonly recorder: CacheRecorder,
+    private readonly site: FailureSite,
+  ) {}
+
+  readonly note = (error: unknown): void => {
+    this.seen.set(error instanceof Error ? error.message : '', error);
+  };
+
+  /** Throws what the handler throws. */
+  tell(): void {
+    for (const failure of this.seen.values()) this.recorder.failed(failure, this.site);
+  }
 }
 
 /** Keys whose last load stored nothing, that are remembered to be named as the reason of the next miss. */
@@ -98,6 +120,7 @@ export class CacheRecorder {
 
   put(key: string, ttlMs: number): void {
     this.puts++;
+    this.lost?.delete(key);
     if (cacheChannels.put.hasSubscribers)
       publish('put', { ...this.source, key: this.told(key), ttlMs });
   }
@@ -129,7 +152,8 @@ export class CacheRecorder {
     const hitRate = rateOf(hits, misses);
     const coalesced = this.coalescedCalls;
     const counted = { hits, misses, puts, evictions, loads, loadFailures, coalesced };
-    return { ...counted, staleServed, errors, hitRate };
+    const removals = this.settings.removals?.() ?? noRemovals();
+    return { ...counted, staleServed, errors, hitRate, removals };
   }
 
   /** Nothing but a bug of ours gets here; not even that may cost the application its value. */
@@ -166,8 +190,14 @@ function rateOf(hits: number, misses: number): number {
 /** Of two together. */
 export function addStats(one: CacheStats | undefined, other: CacheStats): CacheStats {
   if (one === undefined) return other;
-  const names = Object.keys(other) as (keyof CacheStats)[];
-  const sum = Object.fromEntries(names.map((name) => [name, one[name] + other[name]]));
-  const { hits, misses } = sum as unknown as CacheStats;
-  return { ...(sum as unknown as CacheStats), hitRate: rateOf(hits, misses) };
+  const { removals, ...counters } = other;
+  const sum = added(counters, one);
+  const hitRate = rateOf(sum.hits, sum.misses);
+  return { ...sum, hitRate, removals: added(removals, one.removals) };
+}
+
+function added<T extends object>(counters: T, others: T): T {
+  const names = Object.keys(counters) as (keyof T)[];
+  const sums = names.map((name) => [name, Number(counters[name]) + Number(others[name])]);
+  return Object.fromEntries(sums) as T;
 }

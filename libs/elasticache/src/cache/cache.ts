@@ -3,6 +3,7 @@ import type { CacheEntry, Tier } from '../entry/cache.entry.js';
 import type { MissReason } from '../events/cache.events.js';
 import type { Glob } from '../key/glob.js';
 import type { Key } from '../key/key.encoding.js';
+import type { Removals } from '../memory/removals.js';
 import type { Duration } from '../time/duration.js';
 import type { SingleFlight } from './cache.policy.js';
 
@@ -32,6 +33,8 @@ export interface CacheStats {
   readonly errors: number;
   /** hits / (hits + misses); 0 before the first lookup. */
   readonly hitRate: number;
+  /** From this process's memory; with tenants, of all of them together, in `forAllTenants().stats()` alone. */
+  readonly removals: Removals;
 }
 
 /** What failed and where, for a {@link CacheErrorHandler}. */
@@ -62,6 +65,8 @@ export type CacheErrorHandler =
  * await articles.put(7, article, { ttl: '30s' });
  */
 export interface PutOptions<V = unknown> {
+  /** `false`: the value stays in this process's memory, and Redis only sees to its order with other writes. */
+  readonly shared?: false;
   /** Lifetime instead of the cache's own: milliseconds, text such as `'5m'`, or a function of the value. */
   readonly ttl?: Duration | ((value: V) => Duration);
   /** Tags beside the cache's own, or a function of the value: evicting one of them evicts the entry. */
@@ -75,6 +80,8 @@ export interface PutOptions<V = unknown> {
  * await articles.getOrLoad(7, load, { unless: (article) => article.isDraft });
  */
 export interface LoadOptions<V = unknown> extends PutOptions<V> {
+  /** `false`: Redis is asked, whatever this process has a copy of, and no copy is made. */
+  readonly memory?: false;
   /** True means: return the value, do not store it. Not asked on hits. */
   readonly unless?: (value: V) => boolean;
   /** Who shares a load: the calls of all processes, those of this one, or nobody. Default: as the cache is configured. */
@@ -176,7 +183,7 @@ export interface Cache<K extends Key = Key, V = any> {
    *
    * @throws CacheSerializationError for a value that cannot be stored
    */
-  putIfAbsent(key: K, value: V, options?: PutOptions<V>): Promise<V | undefined>;
+  putIfAbsent(key: K, value: V, options?: Omit<PutOptions<V>, 'shared'>): Promise<V | undefined>;
   /**
    * Stores all, in one round trip; what cannot be stored does not keep the others out.
    *

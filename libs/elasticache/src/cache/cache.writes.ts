@@ -31,20 +31,22 @@ interface Unstorable {
 export class CacheWrites {
   constructor(private readonly parts: CacheWritesParts) {}
 
-  /** Stores what came of a load. A failure, one of the application's functions included, is reported. */
-  async keep(keep: Keep): Promise<void> {
+  /** Stores what came of a load; whether it did. A failure, one of the application's functions included, is reported. */
+  async keep(keep: Keep): Promise<boolean> {
     const { lease, options } = keep;
     const { store } = this.parts;
     let write: StoreWrite | undefined;
+    let isKept = false;
     try {
       write = this.made(keep);
       if (write === undefined) await store.release(lease, true);
-      else this.kept(write, await store.keep(lease, write));
+      else this.kept(write, (isKept = await store.keep(lease, write)));
     } catch (error) {
       this.failed(error, options, lease.text);
       await this.release(lease);
     }
     this.bear(keep, write);
+    return isKept;
   }
 
   /** `keep` for many keys, in one round trip; what cannot be stored does not keep the others out. */
@@ -99,6 +101,12 @@ export class CacheWrites {
 
   /** `put` for many keys, in one round trip. */
   async putMany(puts: readonly Made[]): Promise<void> {
+    const [first] = await this.putStorable(puts);
+    if (first !== undefined) throw first.error;
+  }
+
+  /** The same, which answers with what cannot be stored. */
+  async putStorable(puts: readonly Made[]): Promise<readonly Unstorable[]> {
     const { maker, evictions, store } = this.parts;
     const options = puts[0]?.options ?? {};
     const refused = puts.filter((put) => maker.refuses(put.loaded.value, put.options));
@@ -107,12 +115,13 @@ export class CacheWrites {
       await evictions.evict({ texts }, options.method);
     }
     const writes = puts.flatMap((put) => this.tryMake(put) ?? []);
-    if (writes.length === 0) return;
+    if (writes.length === 0) return [];
     let outcomes: readonly (boolean | CacheSerializationError)[];
     try {
       outcomes = await store.putMany(writes);
     } catch (error) {
-      return this.failed(error, options, writes.length === 1 ? writes[0]!.text : undefined);
+      this.failed(error, options, writes.length === 1 ? writes[0]!.text : undefined);
+      return [];
     }
     const unstorable: Unstorable[] = [];
     for (const [i, write] of writes.entries()) {
@@ -123,7 +132,7 @@ export class CacheWrites {
         this.recordPut(write);
       }
     }
-    if (unstorable.length > 0) throw unstorable[0]!.error;
+    return unstorable;
   }
 
   /**

@@ -1,3 +1,4 @@
+import type { Tier } from '../entry/cache.entry.js';
 import { type FreshnessPolicy, staleWindowMs } from '../entry/freshness.js';
 import { CacheError, evaluated } from '../errors/cache.errors.js';
 import type { Ask, StoreWrite } from '../store/cache.store.js';
@@ -14,11 +15,15 @@ import { mergedTags, MOST_TAGS, tagsFault } from './tags.js';
 /** How one operation differs from what the cache does by itself. */
 export interface KeepOptions {
   readonly ttl?: ((loaded: Loaded) => Duration | undefined) | undefined;
+  /** The lifetime was announced, or is another's: jitter must not shorten it. */
+  readonly isExact?: boolean;
   readonly unless?: ((loaded: Loaded) => boolean) | undefined;
   /** Tags that only the value names. */
   readonly lateTags?: ((loaded: Loaded) => readonly string[]) | undefined;
   /** How this operation takes expired entries, where not as the cache does. */
   readonly freshness?: FreshnessPolicy | undefined;
+  /** The one tier that it is left with, where it goes without the other. */
+  readonly only?: Tier | undefined;
   /** The decorated method, for error reports. */
   readonly method?: string | undefined;
 }
@@ -70,7 +75,8 @@ export class EntryMaker {
     }
     const { policy, clock, random } = this.parts;
     const { text } = ask;
-    const ttlMs = shortened(this.lifetimeMs(text, loaded, options), policy.jitter, random);
+    const jitter = options.isExact ? 0 : policy.jitter;
+    const ttlMs = shortened(this.lifetimeMs(text, loaded, options), jitter, random);
     const createdAt = clock.now();
     const own = this.tagsOf({ ask, loaded, options });
     const tags = inherited ? this.withInherited(own, inherited, options) : own;
@@ -83,7 +89,8 @@ export class EntryMaker {
       ...(tags.length > 0 && { tags }),
     };
     const lifeMs = ttlMs + staleWindowMs(options.freshness ?? policy.freshness);
-    return { text, entry, lifeMs, ...(inherited && { inherited }) };
+    const { only } = options;
+    return { text, entry, lifeMs, ...(inherited && { inherited }), ...(only && { only }) };
   }
 
   private storable(value: unknown, { method = this.parts.where }: KeepOptions): unknown {

@@ -123,7 +123,7 @@ export function closedFlight(): Flight {
 }
 
 /** Flights that are over and still in the table, at most; below it, taking each out would cost more than the load. */
-const MOST_OVER = 1_024;
+const MOST_OVER = 128;
 
 /** The flights of one cache, by the token of the lease each has or claims. */
 export class Flights {

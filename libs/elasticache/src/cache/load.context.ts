@@ -28,7 +28,7 @@ export function loading<T>(
   const outer = current();
   if (outer !== undefined) (outer.waitsFor ??= new Set()).add(flight);
   running++;
-  flight.isBegun = true;
+  for (const one of [flight, ...(flight.members ?? [])]) one.isBegun = true;
   const end = (failed: boolean) => {
     outer?.waitsFor?.delete(flight);
     if (--running === 0) context.disable();

@@ -12,7 +12,7 @@ import type { Clock } from '../time/clock.js';
 import type { Random } from '../time/jitter.js';
 import { CacheEvictions } from './cache.evictions.js';
 import type { CachePolicy, SingleFlight } from './cache.policy.js';
-import type { CacheRecorder } from './cache.recorder.js';
+import { type CacheRecorder, ManyFailures } from './cache.recorder.js';
 import { CacheWrites } from './cache.writes.js';
 import { EntryMaker } from './entry.maker.js';
 import { FencedPut, type PutAsk } from './fenced.put.js';
@@ -21,8 +21,9 @@ import type { TagSource } from './inheritance.js';
 import { inherit, isPartOf } from './load.context.js';
 import { type LoadRoom, LoadRunner } from './load.runner.js';
 import { QueuedLoads } from './queued.loads.js';
-import { globalTags, type TagNaming } from '../key/names.js';
+import { takesCopies } from './operation.tiers.js';
 import type { SensitiveValues } from './sensitive.values.js';
+import { globalTags, type TagNaming } from '../key/names.js';
 import { WaitingRoom } from './waiting.room.js';
 
 export interface NamedCacheParts {
@@ -64,10 +65,6 @@ export interface Finding {
   readonly miss?: MissReason;
 }
 
-function same(finding: Finding): Finding {
-  return finding;
-}
-
 /** What a call finds that may store nothing: the tier failed, or it is part of a unit of work. */
 const concealed: Finding = { freshness: 'dead' };
 
@@ -95,6 +92,8 @@ export class NamedCache {
   readonly tags: readonly string[];
   /** Keys that are being renewed behind somebody's back. */
   readonly refreshing = new Set<string>();
+  /** What must not be in its values, where there is such. */
+  readonly sensitive: SensitiveValues | undefined;
   private readonly maker: EntryMaker;
   private readonly memory: Memory;
   /** The tier behind `store`. */
@@ -119,6 +118,7 @@ export class NamedCache {
     this.source = { realm: parts.realm, tier: parts.tier };
     this.place = parts.place;
     this.clock = clock;
+    this.sensitive = parts.sensitive;
     this.patience = parts.patience;
     this.queued = new QueuedLoads(parts.patience);
     this.waitingRoom = new WaitingRoom(clock, parts.random);
@@ -142,6 +142,22 @@ export class NamedCache {
     return entry;
   }
 
+  /** The values of all of these; undefined, and nothing is counted, where one is not in memory. */
+  valuesInMemory(keys: readonly ShortKey[]): unknown[] | undefined {
+    if (CacheTransaction.isAnyOpen) return undefined;
+    const now = this.clock.now();
+    const entries: Entry[] = [];
+    for (const key of keys) {
+      const entry = this.memory.get(key, now);
+      if (entry === undefined) return undefined;
+      entries.push(entry);
+    }
+    return entries.map((entry, i) => {
+      this.recorder.hit(keys[i]!, 'memory');
+      return this.handOutHit(entry);
+    });
+  }
+
   /** The copy in memory of an entry of the shared tier, without counting a hit. */
   copyOf(text: string): Entry | undefined {
     return this.kind === 'shared' ? this.memory.get(text, this.clock.now()) : undefined;
@@ -149,8 +165,10 @@ export class NamedCache {
 
   /** What is there for a call that takes expired entries as `freshness` says. Counts a hit or a miss. */
   async find(ask: Ask, options: FindOptions = {}): Promise<Finding> {
-    const inMemory = options.freshness === undefined ? this.findInMemory(ask.text) : undefined;
-    return inMemory ? { entry: inMemory, freshness: 'fresh' } : this.findShared(ask, options, same);
+    const inMemory = takesCopies(options) ? this.findInMemory(ask.text) : undefined;
+    return inMemory
+      ? { entry: inMemory, freshness: 'fresh' }
+      : this.findShared(ask, options, (finding) => finding);
   }
 
   /** The rest of `find`, where {@link findInMemory} was asked before, and what is made of it. */
@@ -175,26 +193,25 @@ export class NamedCache {
     const missing: Ask[] = [];
     const places: number[] = [];
     for (const [i, ask] of asks.entries()) {
-      const entry = options.freshness === undefined ? this.findInMemory(ask.text, now) : undefined;
+      const entry = takesCopies(options) ? this.findInMemory(ask.text, now) : undefined;
       findings.push(entry ? { entry, freshness: 'fresh' } : concealed);
       if (entry === undefined) places[missing.push(ask) - 1] = i;
     }
     if (missing.length === 0) return findings;
     const looks = await this.store.lookMany(missing);
     const arrived = this.clock.now();
-    const failures = new Map<string, Error>(); // an outage is told once, however many keys it concerns
+    const { method } = options;
+    const failures = new ManyFailures(this.recorder, { operation: 'get', method });
     for (const [m, look] of looks.entries()) {
-      if (look instanceof Error) failures.set(look.message, look);
+      if (look instanceof Error) failures.note(look);
       else findings[places[m]!] = this.judge(missing[m]!, look, options, arrived);
     }
-    for (const failure of failures.values()) {
-      this.recorder.failed(failure, { operation: 'get', method: options.method });
-    }
+    failures.tell();
     return findings;
   }
 
-  /** Looks once more for a call that waited: nothing is counted. */
-  async lookAgain(ask: Ask, options: FindOptions): Promise<Finding> {
+  /** Looks once more for a call that waited: nothing is counted. `failed`: told of a failure in place of the error handler. */
+  async lookAgain(ask: Ask, options: FindOptions, failed?: ManyFailures['note']): Promise<Finding> {
     try {
       const look = await this.store.look(ask);
       const { entry, view } = look;
@@ -202,14 +219,15 @@ export class NamedCache {
       if (entry === undefined) return { freshness: 'dead', view };
       return { entry, view, freshness: this.freshnessOf(entry, options) };
     } catch (error) {
-      this.recorder.failed(error, { operation: 'get', method: options.method, key: ask.text });
+      if (failed !== undefined) failed(error);
+      else this.recorder.failed(error, { operation: 'get', method: options.method, key: ask.text });
       return concealed;
     }
   }
 
   /** Claims the lease for a flight of this process, by its token; undefined where the tier failed, which is reported. */
   claim(ask: Ask, view: View, attempt: ClaimAttempt): Promise<Claim | undefined> {
-    const { flight, token, replaced, method } = attempt;
+    const { flight, token, replaced, method, failed } = attempt;
     this.flights.add(token, flight);
     return this.store.claim(ask, view, { token, replaced }).then(
       (claim) => {
@@ -220,9 +238,10 @@ export class NamedCache {
       (error: unknown) => {
         flight.land(undefined);
         // It may have been won all the same: nobody should wait for it.
-        void this.writes.release(unsure(ask, token));
+        void this.writes.release({ ...ask, token, kind: 'load', versions: undefined });
         // A claim is a step of storing.
-        this.recorder.failed(error, { operation: 'put', method, key: ask.text });
+        if (failed !== undefined) failed(error);
+        else this.recorder.failed(error, { operation: 'put', method, key: ask.text });
         return undefined;
       },
     );
@@ -367,6 +386,7 @@ export class NamedCache {
 
 export interface FindOptions {
   readonly freshness?: FreshnessPolicy | undefined;
+  readonly only?: Tier | undefined;
   readonly method?: string | undefined;
 }
 
@@ -375,8 +395,6 @@ export interface ClaimAttempt {
   readonly token: string;
   readonly replaced?: string | undefined;
   readonly method?: string | undefined;
-}
-
-function unsure({ text, tags }: Ask, token: string): Lease {
-  return { text, tags, token, kind: 'load', versions: undefined };
+  /** Told of a failure in place of the error handler. */
+  readonly failed?: ManyFailures['note'] | undefined;
 }

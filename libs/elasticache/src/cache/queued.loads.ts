@@ -11,6 +11,16 @@ export interface QueuedLoad {
   readonly onJoin?: ((leave: () => void) => void) | undefined;
 }
 
+/** The place of a load in the queue of its key. */
+export interface Turn {
+  /** The load that it waits for. */
+  readonly before: Flight | undefined;
+  /** Resolves when it may begin. */
+  readonly came: Promise<void>;
+  begin(): void;
+  end(): void;
+}
+
 /** What came of it; `own` where the caller's load ran. */
 export type Queued = { readonly loaded: Loaded; readonly own: boolean };
 
@@ -29,8 +39,8 @@ export class QueuedLoads {
   ) {}
 
   async run(text: string, own: QueuedLoad): Promise<Queued> {
-    const next = this.queued.get(text);
-    if (next?.certain && !isWaitingForUs(next)) {
+    const next = this.nextOf(text);
+    if (next !== undefined) {
       const seat = next.join(own.copy);
       own.onJoin?.(seat.leave);
       const loaded = await waiting(next, landed(seat, this.patience));
@@ -39,13 +49,42 @@ export class QueuedLoads {
     return { loaded: await this.lead(text, own), own: true };
   }
 
-  private async lead(text: string, { load, certain }: QueuedLoad): Promise<Loaded> {
-    const flight = new Flight(certain);
+  /** The load that has not begun, where it may be joined. */
+  nextOf(text: string): Flight | undefined {
+    const next = this.queued.get(text);
+    return next?.certain && !isWaitingForUs(next) ? next : undefined;
+  }
+
+  /** Has a load queue for its turn; beside one that is queued already, it is nobody's to join. */
+  enter(text: string, flight: Flight): Turn {
     const isQueued = !this.queued.has(text);
     if (isQueued) this.queued.set(text, flight);
+    const running = this.running.get(text);
+    const before = running && !isWaitingForUs(running) ? running : undefined;
+    if (before !== undefined) flight.waitsFor = new Set([before]); // whoever joins this one waits for that one, too
+    const leaveQueue = () => {
+      if (this.queued.get(text) === flight) this.queued.delete(text);
+    };
+    return {
+      before,
+      came: this.turn(before),
+      begin: () => {
+        leaveQueue();
+        if (isQueued) this.running.set(text, flight);
+      },
+      end: () => {
+        leaveQueue();
+        if (this.running.get(text) === flight) this.running.delete(text);
+      },
+    };
+  }
+
+  private async lead(text: string, { load, certain }: QueuedLoad): Promise<Loaded> {
+    const flight = new Flight(certain);
+    const turn = this.enter(text, flight);
     try {
-      await this.turn(text, flight);
-      if (isQueued) this.begin(text, flight);
+      await turn.came;
+      turn.begin();
       const loaded = await loading(flight, () => load(flight));
       inheritFrom(flight.inheritance);
       flight.land(loaded);
@@ -55,17 +94,13 @@ export class QueuedLoads {
       flight.crash(error);
       throw error;
     } finally {
-      if (this.running.get(text) === flight) this.running.delete(text);
+      turn.end();
     }
   }
 
   /** Waits for the load before, else for whoever comes in this turn. */
-  private async turn(text: string, flight: Flight): Promise<void> {
-    const before = this.running.get(text);
-    if (before === undefined || isWaitingForUs(before)) {
-      return new Promise((resolve) => process.nextTick(resolve));
-    }
-    flight.waitsFor = new Set([before]); // whoever joins this one waits for that one, too
+  private async turn(before: Flight | undefined): Promise<void> {
+    if (before === undefined) return new Promise((resolve) => process.nextTick(resolve));
     const settled = waiting(before, before.settled());
     await this.patience
       .bound(
@@ -74,10 +109,5 @@ export class QueuedLoads {
         (error) => error,
       )
       .catch(() => undefined);
-  }
-
-  private begin(text: string, flight: Flight): void {
-    if (this.queued.get(text) === flight) this.queued.delete(text);
-    this.running.set(text, flight);
   }
 }

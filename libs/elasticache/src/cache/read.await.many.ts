@@ -1,12 +1,15 @@
 import type { View } from '../store/cache.store.js';
 import { newToken } from '../store/token.js';
-import { Flight } from './flight.js';
+import { ManyFailures } from './cache.recorder.js';
 import { isValid } from './read.load.js';
 import {
   type Batch,
+  flightOf,
+  giveUp,
   type Joined,
   type Loading,
   loadMissing,
+  type Part,
   seatIn,
   targetOf,
 } from './read.load.many.js';
@@ -87,9 +90,10 @@ class Others {
   /** Takes what has come, and answers with the views of what has not. */
   private async look(isLast: boolean): Promise<ReadonlyMap<number, View>> {
     const views = new Map<number, View>();
+    const failures = this.failures('get');
     const looks = [...this.holders].map(async ([i, token]) => {
       const target = this.target(i);
-      const finding = await target.cache.lookAgain(target.ask, target.options);
+      const finding = await target.cache.lookAgain(target.ask, target.options, failures.note);
       const outcome = isValid(finding) ? await handedOut(target, finding) : undefined;
       if (outcome !== undefined) this.bring(i, outcome);
       else if (isValid(finding) || finding.view === undefined || isLast) this.leave(i);
@@ -99,23 +103,48 @@ class Others {
       }
     });
     await Promise.all(looks);
+    failures.tell();
     return views;
   }
 
   private async claim(views: ReadonlyMap<number, View>): Promise<number[]> {
     const won: number[] = [];
-    await Promise.all(
-      [...views].map(async ([i, view]) => ((await this.wins(i, view)) ? won.push(i) : 0)),
-    );
-    return won;
+    const failures = this.failures('put');
+    const claims = [...views].map(async ([i, view]) => {
+      if (await this.wins(i, view, failures.note)) won.push(i);
+    });
+    const settled = await Promise.allSettled(claims);
+    try {
+      for (const claim of settled) if (claim.status === 'rejected') throw claim.reason;
+      failures.tell();
+      if (this.own.state === 'done') return won;
+      this.giveUp(won, undefined); // the call has failed meanwhile
+      return [];
+    } catch (error) {
+      this.giveUp(won, error);
+      throw error;
+    }
   }
 
-  private async wins(i: number, view: View): Promise<boolean> {
+  private giveUp(won: readonly number[], reason: unknown): void {
+    const { cache } = this.batch.parts[0]!;
+    for (const i of won) giveUp(cache, this.loading.shares.get(i)!, reason);
+  }
+
+  private failures(operation: 'get' | 'put'): ManyFailures {
+    const [part] = this.batch.parts as [Part];
+    const [first] = this.holders.keys();
+    const { method } = part.optionsOf(first!);
+    return new ManyFailures(part.cache.recorder, { operation, method });
+  }
+
+  private async wins(i: number, view: View, failed: ManyFailures['note']): Promise<boolean> {
     const { batch } = this;
     const { cache, ask, options } = this.target(i);
-    const flight = new Flight(true, batch.parts.length);
+    const flight = flightOf(batch);
     const token = newToken();
-    const claim = await cache.claim(ask, view, { flight, token, method: options.method });
+    const attempt = { flight, token, method: options.method, failed };
+    const claim = await cache.claim(ask, view, attempt);
     if (claim?.kind === 'won') {
       this.holders.delete(i);
       this.loading.shares.set(i, { kind: 'load', flight, lease: claim.lease });
@@ -130,7 +159,11 @@ class Others {
       return false;
     }
     const known = cache.flights.get(claim.token);
-    const isCurrent = known?.lease && cache.store.isCurrent(known.lease, view);
+    const isCurrent = known?.lease && (await cache.store.isCurrent(known.lease, view));
+    if (known?.isOver) {
+      this.holders.set(i, ''); // meanwhile
+      return false;
+    }
     const joined = isCurrent ? seatIn(known, cache, batch) : undefined;
     if (joined !== undefined) {
       this.holders.delete(i);

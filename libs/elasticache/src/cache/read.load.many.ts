@@ -1,6 +1,9 @@
 import type { Ask, Lease, Versions } from '../store/cache.store.js';
 import { newToken } from '../store/token.js';
+import { CacheTransaction } from '../coherence/cache.transaction.js';
 import type { SingleFlight } from './cache.policy.js';
+import type { Turn } from './queued.loads.js';
+import { ManyFailures } from './cache.recorder.js';
 import type { KeepOptions } from './entry.maker.js';
 import { Flight, type Loaded, type Seat } from './flight.js';
 import { seenTags } from './inheritance.js';
@@ -60,52 +63,65 @@ export async function shareOut(
   part: Part,
   { missing, findings }: { missing: readonly number[]; findings: readonly (Finding | undefined)[] },
 ): Promise<Map<number, Share>> {
+  const { method } = part.optionsOf(missing[0]!);
+  const failures = new ManyFailures(part.cache.recorder, { operation: 'put', method });
+  const failed = failures.note;
   const settled = await Promise.allSettled(
-    missing.map((i) => shareOf(targetOf(batch, part, i), findings[i]!, batch)),
+    missing.map((i) => shareOf(targetOf(batch, part, i), findings[i]!, { batch, failed })),
   );
   const shares = new Map<number, Share>();
   for (const [m, outcome] of settled.entries()) {
     if (outcome.status === 'fulfilled') shares.set(missing[m]!, outcome.value);
   }
-  const failure = settled.find((outcome) => outcome.status === 'rejected');
-  if (failure === undefined) return shares;
-  for (const share of shares.values()) giveUp(part.cache, share, failure.reason);
-  throw failure.reason;
+  try {
+    for (const outcome of settled) if (outcome.status === 'rejected') throw outcome.reason;
+    failures.tell();
+    return shares;
+  } catch (error) {
+    for (const share of shares.values()) giveUp(part.cache, share, error);
+    throw error;
+  }
 }
 
-function giveUp(cache: NamedCache, share: Share, reason: unknown): void {
+export function giveUp(cache: NamedCache, share: Share, reason: unknown): void {
   if (share.kind === 'join') share.seat.leave();
   if (share.kind !== 'load') return;
   share.flight.crash(reason);
   if (share.lease !== undefined) void cache.writes.release(share.lease);
 }
 
-async function shareOf(target: Target, finding: Finding, batch: Batch): Promise<Share> {
-  const share = await decided(target, finding, batch);
+interface Sharing {
+  readonly batch: Batch;
+  readonly failed: ManyFailures['note'];
+}
+
+async function shareOf(target: Target, finding: Finding, sharing: Sharing): Promise<Share> {
+  const share = await decided(target, finding, sharing);
   if (share.kind !== 'load' || share.lease !== undefined || !isLoading()) return share;
   const versions = await target.cache.versionsOf(target.ask, finding.view ?? finding.seen);
   return { ...share, versions };
 }
 
-async function decided(target: Target, { view }: Finding, batch: Batch): Promise<Share> {
+async function decided(
+  target: Target,
+  { view }: Finding,
+  { batch, failed }: Sharing,
+): Promise<Share> {
   const { cache, ask, options } = target;
-  const { parts, sharing } = batch;
-  const flight = new Flight(true, parts.length);
+  const { sharing } = batch;
+  const flight = flightOf(batch);
   if (view === undefined) return { kind: 'load', flight };
-  const attempt = { flight, token: newToken(), method: options.method };
+  const attempt = { flight, token: newToken(), method: options.method, failed };
   const claim = await cache.claim(ask, view, attempt);
   if (claim?.kind === 'held') {
     const known = cache.flights.get(claim.token);
-    const isOutdated = known?.lease && !cache.store.isCurrent(known.lease, view);
+    const isOutdated = known?.lease && !(await cache.store.isCurrent(known.lease, view));
+    if (known?.isOver) return { kind: 'wait', token: '' }; // meanwhile
     if (known !== undefined && !isOutdated) {
       return seatIn(known, cache, batch) ?? { kind: 'load', flight };
     }
     if (isOutdated) {
-      const again = {
-        flight: new Flight(true, parts.length),
-        token: newToken(),
-        method: options.method,
-      };
+      const again = { ...attempt, flight: flightOf(batch), token: newToken() };
       const taken = await cache.claim(ask, view, { ...again, replaced: claim.token });
       if (taken?.kind !== 'won') return { kind: 'load', flight: again.flight };
       return { kind: 'load', flight: again.flight, lease: taken.lease };
@@ -118,6 +134,11 @@ async function decided(target: Target, { view }: Finding, batch: Batch): Promise
     : { kind: 'load', flight };
 }
 
+/** One of the loads that a batch is. */
+export function flightOf({ parts, sharing }: Batch): Flight {
+  return new Flight(true, parts.length, sharing !== false);
+}
+
 /** Taken in this turn: the flight may land before the other keys are sorted out. Undefined where it is not to be waited for. */
 export function seatIn(
   flight: Flight,
@@ -126,10 +147,44 @@ export function seatIn(
 ): Joined | undefined {
   const isOurs = isJoinable(flight, cache, { fills: parts.length, sharing });
   if (!isOurs || !flight.certain) return undefined;
+  return joinedIn(flight, cache);
+}
+
+function joinedIn(flight: Flight, cache: NamedCache): Joined {
   const seat = flight.join((value) => cache.copyForJoiner(value));
   const landing = waiting(flight, cache.patiently(seat));
   landing.catch(() => undefined); // told to whoever waits for it
   return { kind: 'join', flight, seat, landing };
+}
+
+/**
+ * Has what will not be stored share in the loads of its keys that are queued, or be queued itself; see
+ * {@link QueuedLoads}. Nothing is awaited between the decision and this: who comes after finds it.
+ */
+export function enqueue(
+  batch: Batch,
+  shares: Loading['shares'],
+  mayJoin: boolean,
+): Map<number, Turn> {
+  const { parts, sharing } = batch;
+  const { cache, asks } = parts[0]!;
+  const turns = new Map<number, Turn>();
+  const isAlone =
+    sharing === false || cache.loads.isInside || CacheTransaction.current() !== undefined;
+  if (isAlone) return turns;
+  for (const [i, share] of shares) {
+    if (share.kind !== 'load' || share.lease !== undefined) continue;
+    const { text } = asks[i]!;
+    const next = mayJoin ? cache.queued.nextOf(text) : undefined;
+    if (next !== undefined) {
+      shares.set(i, joinedIn(next, cache));
+      continue;
+    }
+    const flight = flightOf(batch); // that of a claim which was not won is over
+    shares.set(i, { ...share, flight });
+    turns.set(i, cache.queued.enter(text, flight));
+  }
+  return turns;
 }
 
 /** What a batch is loaded with, and what becomes of it. */
@@ -137,6 +192,8 @@ export interface Loading {
   readonly load: LoadMany;
   readonly shares: Map<number, Share>;
   readonly results: Results;
+  /** Of what will not be stored. */
+  readonly turns?: ReadonlyMap<number, Turn>;
 }
 
 /** What joiners get of a key that the load had no value for. */
@@ -145,18 +202,22 @@ const ABSENT: Loaded = { value: undefined, absent: true };
 export async function loadMissing(
   batch: Batch,
   missing: readonly number[],
-  { load, shares, results }: Loading,
+  { load, shares, results, turns: allTurns }: Loading,
 ): Promise<void> {
   const { cache, asks } = batch.parts[0]!;
+  const turns = missing.flatMap((i) => allTurns?.get(i) ?? []);
   const loadOf = (i: number) => shares.get(i) as Extract<Share, { kind: 'load' }>;
   const flights = missing.map((i) => loadOf(i).flight);
   const whole = new Flight(true); // nobody joins it: it stands for the one load behind all of them
   whole.members = flights;
   for (const flight of flights) flight.waitsFor = new Set([whole]);
+  whole.waitsFor = new Set(turns.flatMap(({ before }) => before ?? []));
   let leases: readonly (Lease | undefined)[] = [];
   const leaseOf = (c: number, m: number) => leases[c * missing.length + m];
   try {
     leases = await leasesOf(batch, missing, shares);
+    await Promise.all(turns.map(({ came }) => came));
+    for (const turn of turns) turn.begin();
     const first = asks[missing[0]!]!.text;
     const loaded = await cache.loads.run(first, () => load(missing), whole);
     for (const flight of flights) {
@@ -201,6 +262,7 @@ export async function loadMissing(
     }
     throw error;
   } finally {
+    for (const turn of turns) turn.end();
     whole.land(undefined);
   }
 }

@@ -61,7 +61,7 @@ async function follow(
   progress.replaced = undefined;
   if (claim.kind === 'held') {
     const known = cache.flights.get(claim.token);
-    if (known?.lease && !cache.store.isCurrent(known.lease, progress.view!)) {
+    if (known?.lease && !(await cache.store.isCurrent(known.lease, progress.view!))) {
       progress.replaced = claim.token;
       return 'again';
     }
@@ -197,7 +197,7 @@ function keepAll(
   targets: readonly Target[],
   leases: readonly (Lease | undefined)[],
   { flight, loaded }: { flight: Flight; loaded: Loaded },
-): Promise<void> | undefined {
+): Promise<unknown> | undefined {
   const { inheritance } = flight;
   const keep = ({ cache, ask, options }: Target, lease: Lease | undefined) =>
     lease && cache.writes.keep({ ask, options, lease, loaded, inheritance });
@@ -244,7 +244,7 @@ export async function loadUnstored(target: Target, loader: Loader, view?: View):
     onJoin: loader.onJoin,
   });
   if (own) return { ...loaded, own };
-  const outcome = await delivered(target, loaded);
+  const outcome = loaded.absent ? undefined : await delivered(target, loaded);
   if (outcome === undefined) return { ...(await load()), own: true };
   cache.recorder.coalesced(ask.text);
   return outcome;

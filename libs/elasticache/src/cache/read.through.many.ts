@@ -2,14 +2,17 @@ import { staleOutcome, outsideOfCalls } from './read.stale.js';
 import { awaitOthers, type OwnLoad } from './read.await.many.js';
 import {
   type Batch,
+  enqueue,
+  flightOf,
+  type Loading,
   type LoadMany,
   loadMissing,
   type Part,
   type Results,
+  type Share,
   shareOut,
   targetOf,
 } from './read.load.many.js';
-import { Flight } from './flight.js';
 import type { Finding } from './named.cache.js';
 import { hitAtOnce, type Outcome, reportLoad, taken } from './read.target.js';
 
@@ -27,7 +30,8 @@ export async function readManyThrough(batch: Batch, load: LoadMany): Promise<Res
   const isFull = first.cache.loads.isFull;
   if (isFull && (await serveStale(batch, { missing, findings, results }))) return results;
   try {
-    await loadOrAwait(batch, { missing, findings, results, load });
+    const shares = await shareOut(batch, first, { missing, findings });
+    await fill(batch, { load, shares, results });
   } catch (error) {
     if (!(await serveStale(batch, { missing, findings, results }))) throw error;
     reportLoad(targetOf(batch, first, missing[0]!), error);
@@ -50,18 +54,19 @@ interface Missing {
   readonly results: Results;
 }
 
-async function loadOrAwait(
-  batch: Batch,
-  { missing, findings, results, load }: Missing & { readonly load: LoadMany },
-): Promise<void> {
-  const shares = await shareOut(batch, batch.parts[0]!, { missing, findings });
+/**
+ * Loads what is this call's to load, beside the wait for what others load, and then what these have
+ * left, unstored; of that it may wait once more for somebody's load.
+ */
+async function fill(batch: Batch, loading: Loading, waits = 2): Promise<void> {
+  const { shares, results, load } = loading;
+  const turns = enqueue(batch, shares, waits > 0);
   const own = [...shares].filter(([, share]) => share.kind === 'load').map(([i]) => i);
-  const loading = { load, shares, results };
   const ownLoad: OwnLoad = { state: own.length > 0 ? 'running' : 'done' };
   const others = awaitOthers(batch, loading, ownLoad);
   others.catch(() => undefined); // told below; our own method is not left running behind their failure
   try {
-    if (own.length > 0) await loadMissing(batch, own, loading);
+    if (own.length > 0) await loadMissing(batch, own, { ...loading, turns });
     ownLoad.state = 'done';
   } catch (error) {
     ownLoad.state = 'failed';
@@ -69,8 +74,9 @@ async function loadOrAwait(
   }
   const left = await others;
   if (left.length === 0) return;
-  for (const i of left) shares.set(i, { kind: 'load', flight: new Flight(true) });
-  await loadMissing(batch, left, { load, shares, results });
+  const unstored = new Map<number, Share>();
+  for (const i of left) unstored.set(i, { kind: 'load', flight: flightOf(batch) });
+  await fill(batch, { load, results, shares: unstored }, waits - 1);
 }
 
 /** Expired copies in place of a load, if there is one for every element that is still missing. */

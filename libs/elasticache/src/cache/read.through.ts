@@ -2,6 +2,7 @@ import { CacheTransaction } from '../coherence/cache.transaction.js';
 import { Gathering } from './gathering.js';
 import { isLoading } from './load.context.js';
 import type { Finding } from './named.cache.js';
+import { takesCopies } from './operation.tiers.js';
 import { joinOrLoad, loadUnstored } from './read.load.js';
 import { refresh, staleOutcome } from './read.stale.js';
 import {
@@ -36,7 +37,7 @@ async function readAny(targets: readonly Target[], loader: Loader): Promise<Outc
 /** {@link readThrough} for one target. */
 export function readOne(target: Target, loader: Loader): Promise<Outcome> {
   const { cache, ask, options } = target;
-  const inMemory = options.freshness === undefined ? cache.findInMemory(ask.text) : undefined;
+  const inMemory = takesCopies(options) ? cache.findInMemory(ask.text) : undefined;
   if (inMemory !== undefined) {
     return readFound(target, { entry: inMemory, freshness: 'fresh' }, loader);
   }

@@ -40,6 +40,11 @@ export class SensitiveValues {
     return !this.isStripped && this.find(value, where);
   }
 
+  /** Whether a value holds what is sensitive, whatever is done about it; for one that cannot be stored without. */
+  isIn(value: unknown, where: string): boolean {
+    return this.fields.size > 0 && this.find(value, where);
+  }
+
   /** The value as it may be stored: itself, or a copy without what is sensitive. */
   stripped(value: unknown, where: string): unknown {
     return this.isStripped && this.find(value, where) ? this.without(value, 0) : value;

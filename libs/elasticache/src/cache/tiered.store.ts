@@ -39,14 +39,14 @@ export interface NearPlace {
   readonly nameOf?: KeyNaming | undefined;
 }
 
-/** A lease with what its value needs to be copied into memory. */
-interface CountedLease extends Lease {
+/** Whatever was invalidated before this count was so before the value was made. */
+interface Counted {
   readonly count: number;
 }
 
 /**
  * The shared tier with copies in this process's memory. What is read and what is loaded is copied;
- * what is written is not, until it is read. An invalidation is acknowledged by the shared tier, then
+ * what is written is not, until it is read, but where memory alone is to keep it. An invalidation is acknowledged by the shared tier, then
  * by the bus, and then our own copies go: in any other order a read that comes in between could take
  * in again what was just removed.
  */
@@ -78,7 +78,7 @@ export class TieredStore implements CacheStore {
     const { count } = this.parts.near;
     const claim = await this.parts.shared.claim(ask, view, options);
     if (claim.kind !== 'won') return claim;
-    const lease: CountedLease = { ...claim.lease, count };
+    const lease: Lease & Counted = { ...claim.lease, count };
     return { kind: 'won', lease };
   }
 
@@ -96,7 +96,7 @@ export class TieredStore implements CacheStore {
     return outcomes;
   }
 
-  release(lease: Lease, mark: boolean): Promise<void> {
+  release(lease: Lease, mark: boolean): Promise<unknown> {
     return this.parts.shared.release(lease, mark);
   }
 
@@ -104,14 +104,15 @@ export class TieredStore implements CacheStore {
     return this.parts.shared.versionsOf(ask, view);
   }
 
-  isCurrent(lease: Lease, view: View): boolean {
+  isCurrent(lease: Lease, view: View): boolean | Promise<boolean> {
     return this.parts.shared.isCurrent(lease, view);
   }
 
   async begin(ask: Ask, guarded: boolean): Promise<Lease> {
-    const { shared } = this.parts;
+    const { shared, near } = this.parts;
+    const { count } = near;
     const lease = await shared.begin(ask, guarded);
-    if (!guarded) return lease;
+    if (!guarded) return { ...lease, count } as Lease;
     try {
       return await this.invalidating(async () => lease, [ask.text]);
     } catch (error) {
@@ -120,16 +121,28 @@ export class TieredStore implements CacheStore {
     }
   }
 
-  beginUnkeyed(tags: readonly string[], lateTags: boolean): Promise<Unkeyed> {
-    return this.parts.shared.beginUnkeyed(tags, lateTags);
+  async beginUnkeyed(tags: readonly string[], lateTags: boolean): Promise<Unkeyed> {
+    const { count } = this.parts.near;
+    const unkeyed: Unkeyed = await this.parts.shared.beginUnkeyed(tags, lateTags);
+    return { ...unkeyed, count } as Unkeyed;
   }
 
-  keyed(unkeyed: Unkeyed, text: string): Promise<Lease> {
-    return this.parts.shared.keyed(unkeyed, text);
+  async keyed(unkeyed: Unkeyed, text: string): Promise<Lease> {
+    const { count } = unkeyed as Unkeyed & Counted;
+    return { ...(await this.parts.shared.keyed(unkeyed, text)), count } as Lease;
   }
 
-  finish(lease: Lease, write: StoreWrite | undefined) {
-    return this.invalidating(() => this.parts.shared.finish(lease, write), [lease.text]);
+  async finish(lease: Lease, write: StoreWrite | undefined) {
+    const { shared } = this.parts;
+    if (write?.only !== 'memory') {
+      return this.invalidating(() => shared.finish(lease, write), [lease.text]);
+    }
+    const work = () => shared.finish(lease, undefined);
+    // A strict writer may die before it tells that it has overtaken this one.
+    const isAlone = lease.kind !== 'guard' && lease.versions !== undefined;
+    if (!isAlone) return this.invalidating(work, [lease.text]);
+    const [isKept] = await this.replaced([write], (lease as Lease & Counted).count, work);
+    return isKept!;
   }
 
   abandon(lease: Lease): Promise<void> {
@@ -137,8 +150,12 @@ export class TieredStore implements CacheStore {
   }
 
   putMany(writes: readonly StoreWrite[]) {
+    const { shared, near } = this.parts;
     const texts = writes.map(({ text }) => text);
-    return this.invalidating(() => this.parts.shared.putMany(writes), texts);
+    if (writes[0]?.only !== 'memory') {
+      return this.invalidating(() => shared.putMany(writes), texts);
+    }
+    return this.replaced(writes, near.count, () => shared.evict(texts));
   }
 
   /** Nobody's copy is wrong where nothing was stored. */
@@ -172,24 +189,53 @@ export class TieredStore implements CacheStore {
   }
 
   private filled(ask: Ask, look: Look, count: number, asOf?: number): Look {
-    if (look.entry === undefined) return look;
+    if (look.entry === undefined || ask.only === 'shared') return look;
     const now = asOf ?? this.parts.clock.now();
     const entry = this.parts.near.fill(ask.text, look.entry, count, now);
     return entry === look.entry ? look : { entry, view: look.view };
   }
 
-  private fill(lease: Lease, { text, entry }: StoreWrite): void {
+  private fill(lease: Lease, { text, entry, only }: StoreWrite): void {
     const { near, clock } = this.parts;
-    near.fill(text, entry, (lease as CountedLease).count, clock.now());
+    if (only !== 'shared') near.fill(text, entry, (lease as Lease & Counted).count, clock.now());
+  }
+
+  /**
+   * What the writes replace goes, everywhere, and they stay here alone, unless somebody else
+   * invalidated them since they were begun. Nothing can come in between that look and the copies.
+   */
+  private async replaced(
+    writes: readonly StoreWrite[],
+    count: number,
+    work: () => Promise<unknown>,
+  ): Promise<boolean[]> {
+    const { near, clock, bus } = this.parts;
+    const invalidations = this.invalidations(writes.map(({ text }) => text));
+    let kept: boolean[];
+    try {
+      await told(bus, invalidations, work);
+      kept = writes.map(
+        ({ text, entry: { tags = [] } }) =>
+          near.isUntouched(text, count) && bus.near.tags.evictedSince(tags, count) === undefined,
+      );
+    } finally {
+      dropOwn(bus, invalidations);
+    }
+    for (const [i, { text, entry }] of writes.entries()) {
+      if (kept[i]) near.fill(text, entry, near.count, clock.now());
+    }
+    return kept;
   }
 
   private invalidating<T>(work: () => Promise<T>, texts?: readonly string[]): Promise<T> {
-    const { bus, places } = this.parts;
-    const invalidations = places.map(({ nameOf, ...place }): Invalidation => {
+    return invalidating(this.parts.bus, this.invalidations(texts), work);
+  }
+
+  private invalidations(texts: readonly string[] | undefined): readonly Invalidation[] {
+    return this.parts.places.map(({ nameOf, ...place }): Invalidation => {
       if (texts === undefined) return place;
       return { ...place, texts: nameOf === undefined ? texts : texts.map(nameOf) };
     });
-    return invalidating(bus, invalidations, work);
   }
 }
 
@@ -234,20 +280,32 @@ export async function invalidating<T>(
   invalidations: readonly Invalidation[],
   work: () => Promise<T>,
 ): Promise<T> {
-  const publish = () => Promise.all(invalidations.map((one) => bus.publish(one)));
   try {
-    const outcome = await work().catch(async (error: unknown) => {
-      const telling = publish();
-      // A value that cannot be stored: what it should have replaced is gone, and that is acknowledged.
-      if (error instanceof CacheSerializationError) await telling;
-      else telling.catch(() => undefined);
-      throw error;
-    });
-    await publish();
-    return outcome;
+    return await told(bus, invalidations, work);
   } finally {
-    for (const invalidation of invalidations) bus.near.apply(invalidation);
+    dropOwn(bus, invalidations);
   }
+}
+
+async function told<T>(
+  bus: Bus,
+  invalidations: readonly Invalidation[],
+  work: () => Promise<T>,
+): Promise<T> {
+  const publish = () => Promise.all(invalidations.map((one) => bus.publish(one)));
+  const outcome = await work().catch(async (error: unknown) => {
+    const telling = publish();
+    // A value that cannot be stored: what it should have replaced is gone, and that is acknowledged.
+    if (error instanceof CacheSerializationError) await telling;
+    else telling.catch(() => undefined);
+    throw error;
+  });
+  await publish();
+  return outcome;
+}
+
+function dropOwn({ near }: Bus, invalidations: readonly Invalidation[]): void {
+  for (const invalidation of invalidations) near.apply(invalidation);
 }
 
 /** A guard whose phases both reach the copies, too. */

@@ -66,8 +66,8 @@ export async function putInUnit(
 }
 
 /**
- * Puts without order, now or with the unit of work: there they are copied, and what cannot be stored
- * goes to the error handler, for the work is done.
+ * Puts without order, now or with the unit of work. There they are copied, and since the work is done,
+ * what cannot be stored is told to the error handler, and what it should have replaced removed.
  */
 export async function putManyInUnit(cache: NamedCache, puts: readonly Made[]): Promise<void> {
   const unit = CacheTransaction.current();
@@ -76,11 +76,15 @@ export async function putManyInUnit(cache: NamedCache, puts: readonly Made[]): P
     return { ask, options, loaded: { value: cache.copyForJoiner(loaded.value) } };
   });
   for (const { ask } of puts) unit.conceal(cache, ask);
-  const told = (error: unknown) => cache.recorder.failed(error, { operation: 'put' });
-  await unit.enlist({
-    commit: () => cache.writes.putMany(copies).catch(told),
-    rollback: async () => undefined,
-  });
+  const commit = async () => {
+    const unstorable = await cache.writes.putStorable(copies);
+    if (unstorable.length === 0) return;
+    for (const { text, error } of unstorable) {
+      cache.recorder.failed(error, { operation: 'put', key: text });
+    }
+    await cache.evictions.evict({ texts: unstorable.map(({ text }) => text) });
+  };
+  await unit.enlist({ commit, rollback: async () => undefined });
 }
 
 /** An eviction of tags around a method, and the unit of work it began in. */

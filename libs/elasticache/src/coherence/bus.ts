@@ -31,6 +31,9 @@ const LIFE_MS = 600_000;
 /** Between two attempts to read. */
 const AGAIN_MS = 100;
 
+/** What the application's user must be allowed, on the stream. */
+const NEEDED = 'XADD, XREAD, XINFO, PEXPIRE and UNLINK';
+
 /** The longest that a read waits: half of the silence after which a connection is given up. */
 const LONGEST_WAIT_MS = 1_000;
 
@@ -103,8 +106,9 @@ export class Bus {
       await this.append(invalidations);
     } catch (error) {
       const { exchange, key } = this.parts;
-      const reason = (error as Error).cause ?? error;
-      if (!(reason as Error).message.startsWith('OOM')) throw error;
+      const reason = ((error as Error).cause ?? error) as Error;
+      if (isRefusal(reason)) throw exchange.unavailable(this.refused(reason));
+      if (!reason.message.startsWith('OOM')) throw error;
       await exchange.insist((client) => client.unlink([key]));
     }
   }
@@ -134,10 +138,17 @@ export class Bus {
         await reader.exchange((client) => this.readFrom(client, told));
       } catch (error) {
         this.doubt();
-        told(error);
+        const reason = ((error as Error).cause ?? error) as Error;
+        told(isRefusal(reason) ? this.refused(reason) : error);
       }
       await new Promise((resolve) => setTimeout(resolve, AGAIN_MS).unref());
     }
+  }
+
+  private refused({ message }: Error): Error {
+    return new Error(
+      `${message.replace(/\.$/, '')}: allow ${NEEDED} on ${this.parts.key}, or set memory: false`,
+    );
   }
 
   /** Until it fails. The first read waits for nothing, so that copies are believed at once. */
@@ -207,4 +218,9 @@ export class Bus {
       throw error;
     }
   }
+}
+
+/** What the server does not allow is no outage: somebody has to allow it. */
+function isRefusal({ message }: Error): boolean {
+  return message.startsWith('NOPERM');
 }

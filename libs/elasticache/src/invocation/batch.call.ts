@@ -1,7 +1,9 @@
 import { CacheTransaction } from '../coherence/cache.transaction.js';
+import type { CacheFamily } from '../cache/cache.family.js';
 import type { Loaded } from '../cache/flight.js';
 import { readManyThrough } from '../cache/read.through.many.js';
 import { CacheError } from '../errors/cache.errors.js';
+import type { ShortKey } from '../key/key.layout.js';
 import type { MethodPlan } from './method.plan.js';
 import type { Call, Step } from './operation.step.js';
 import { AroundMethod, evictEarly, narrower } from './method.call.js';
@@ -41,12 +43,25 @@ export async function batchCall(
   step: Step<'many'>,
   call: Call,
 ): Promise<unknown[]> {
+  const batch = batchOf(step, call);
+  const named = step.namedKeys(call, batch); // it may change the batch
+  const { plainFamily } = plan;
+  const keys = plainFamily && step.shortKeys(named ?? batch);
+  const hits = keys && hitsOf(plainFamily, step, keys);
+  if (hits !== undefined) return hits;
   const { tags } = plan;
   const early = pendingEvicts(plan.earlyEvicts, call, { tags, unit: undefined });
   const late = pendingEvicts(plan.lateEvicts, call, { tags, unit: CacheTransaction.current() });
-  const sorted = sort(step, call);
+  const sorted = sort(step, call, { elements: Array.from<unknown>(batch), named, keys });
   await evictEarly(early);
-  const around = new AroundMethod(late, (batch: unknown[]) => runBatch(plan, call, batch));
+  const { original } = plan.method;
+  const around = new AroundMethod(
+    late,
+    async (batch: unknown[]) =>
+      sorted.cached.length > 0
+        ? runBatch(plan, call, batch)
+        : (original.apply(call.self, [...call.args]) as unknown[]), // as if it were not annotated
+  );
   let results: unknown[];
   try {
     results = await readBatch(plan, step, { call, sorted, run: around.run });
@@ -69,6 +84,7 @@ async function readBatch(
   }: { call: Call; sorted: Sorted; run: (batch: unknown[]) => Promise<unknown[]> },
 ): Promise<unknown[]> {
   const { cached, texts, uncached, places } = sorted;
+  if (cached.length === 0 && uncached.length > 0) return run(uncached);
   const caches = step.caches(call);
   const callOf = (i: number) => new ElementCall(call, cached[i]);
   const parts = caches.map((cache) => ({
@@ -104,21 +120,39 @@ async function readBatch(
   });
 }
 
-function sort(step: Step<'many'>, call: Call): Sorted {
-  const [batch] = call.args;
-  if (!Array.isArray(batch)) {
-    const problem = 'needs the batch as the first argument, an array';
-    throw new CacheError('CACHE_OPTION_VALUE', { where: step.where, option: 'keys', problem });
-  }
-  const named = step.texts(call, batch); // it may change the batch
+function batchOf(step: Step<'many'>, { args: [batch] }: Call): readonly unknown[] {
+  if (Array.isArray(batch)) return batch;
+  const problem = 'needs the batch as the first argument, an array';
+  throw new CacheError('CACHE_OPTION_VALUE', { where: step.where, option: 'keys', problem });
+}
+
+/** The results, where all are in memory and nothing else is to be done: then no element costs a step of its own. */
+function hitsOf(
+  family: CacheFamily,
+  { where }: Step<'many'>,
+  keys: readonly ShortKey[],
+): unknown[] | undefined {
+  if (new Set(keys).size < keys.length) return undefined;
+  return (family.only ?? family.current(where)).valuesInMemory(keys);
+}
+
+interface Elements {
+  readonly elements: readonly unknown[];
+  /** As `keys` names them. */
+  readonly named: readonly unknown[] | undefined;
+  /** Where they were needed before. */
+  readonly keys: readonly ShortKey[] | undefined;
+}
+
+function sort(step: Step<'many'>, call: Call, { elements, named, keys }: Elements): Sorted {
   const sorted: Sorted = { cached: [], texts: [], uncached: [], places: [] };
   const { cached, texts, uncached, places } = sorted;
   const known = new Map<string, number>();
-  const elements = Array.from<unknown>(batch);
   for (const [i, element] of elements.entries()) {
     const own = new ElementCall(call, element);
-    const text = named?.[i] ?? step.elementText(own);
+    const textOf = () => String(keys?.[i] ?? step.elementKey(own, named ? named[i] : element));
     if (step.applies(own)) {
+      const text = textOf();
       const place = known.get(text);
       places.push(place ?? cached.length);
       if (place !== undefined) continue;
@@ -127,7 +161,7 @@ function sort(step: Step<'many'>, call: Call): Sorted {
       texts.push(text);
     } else {
       places.push(-uncached.push(element));
-      for (const cache of step.caches(own)) cache.recorder.passedBy(() => text);
+      for (const cache of step.caches(own)) cache.recorder.passedBy(textOf);
     }
   }
   return sorted;

@@ -111,15 +111,9 @@ function valueOf({ value }: Outcome): unknown {
 }
 
 function simplePlan(plan: MethodPlan): SimplePlan | undefined {
-  const [step] = plan.cacheables;
-  const operations = plan.method.operations.length;
-  if (step === undefined || operations > 1 || plan.returns === 'observable') return undefined;
-  const { condition, type, staleWhileRevalidate, staleIfError, refreshAhead } = step.options;
-  const isPlain = [condition, type, staleWhileRevalidate, staleIfError, refreshAhead].every(
-    (option) => option === undefined,
-  );
-  const [family, ...others] = step.families ?? [];
-  if (family === undefined || others.length > 0 || !isPlain) return undefined;
+  const { plainFamily: family, cacheables } = plan;
+  const [step] = cacheables;
+  if (step === undefined || family === undefined) return undefined;
   return { plan, step, family, sharing: step.options.singleFlight ?? family.policy.singleFlight };
 }
 

@@ -74,6 +74,8 @@ export type Tags =
   readonly string[] | OfArguments<readonly string[]> | FromResult<OfResult<readonly string[]>>;
 
 interface StoreOptions {
+  /** `false`: the value stays in this process's memory, and Redis only sees to its order with other writes. */
+  readonly shared?: false;
   /** Lifetime of what this operation stores; default the cache's own. */
   readonly ttl?: Duration | OfArguments<Duration> | FromResult<OfResult<Duration>>;
   /** Tags beside the cache's: evicting one of them evicts the entry. */
@@ -92,6 +94,8 @@ export interface CacheableOptions extends OperationOptions, StoreOptions {
   readonly condition?: OfArguments<boolean>;
   /** Who shares a run of the method: the calls of all processes, those of this one, or nobody. */
   readonly singleFlight?: SingleFlight;
+  /** `false`: Redis is asked, whatever this process has a copy of, and no copy is made. */
+  readonly memory?: false;
   /** As in the cache's options, for this method. */
   readonly staleWhileRevalidate?: Duration;
   /** As in the cache's options, for this method. */

@@ -3,6 +3,7 @@ import { Observable } from 'rxjs';
 import type { CacheFamily } from '../cache/cache.family.js';
 import type { TagEvictions } from '../cache/tag.evictions.js';
 import type { TagNaming } from '../key/names.js';
+import { tierProblem } from '../cache/operation.tiers.js';
 import type { Fault } from '../errors/catalogue.js';
 import { faultsIn } from './option.rules.js';
 import { type CachedMethod, configOf, returnTypeOf } from './cache.metadata.js';
@@ -39,6 +40,8 @@ export interface MethodPlan {
   readonly earlyEvicts: readonly Step<'evict'>[];
   readonly lateEvicts: readonly Step<'evict'>[];
   readonly many: Step<'many'> | undefined;
+  /** The cache of a method with one operation on it and nothing else, so that a hit in memory is all there is to a call. */
+  readonly plainFamily: CacheFamily | undefined;
   readonly reviver: Reviver;
   readonly tags: TagEvictions;
   /** Emissions of an Observable beyond which nothing is stored. */
@@ -80,10 +83,14 @@ export function planOf(method: CachedMethod, type: object, settings: PlanSetting
   const limits = [...cacheables, ...puts].map(
     ({ options }) => options.maxEmissions ?? MAX_EMISSIONS,
   );
+  const returns = isObservable(method) ? 'observable' : 'promise';
+  const [read] = [...cacheables, ...(many ? [many] : [])];
+  const isAlone = method.operations.length === 1 && returns === 'promise';
   return {
     method,
     where,
-    returns: isObservable(method) ? 'observable' : 'promise',
+    returns,
+    plainFamily: isAlone && read ? plainFamilyOf(read) : undefined,
     cacheables,
     puts,
     earlyEvicts: evicts.filter(({ options }) => options.beforeInvocation),
@@ -93,6 +100,22 @@ export function planOf(method: CachedMethod, type: object, settings: PlanSetting
     reviver: reviverOf(revived?.options.type, where),
     maxEmissions: limits.length > 0 ? Math.min(...limits) : MAX_EMISSIONS,
   };
+}
+
+const MORE_THAN_PLAIN = [
+  'condition',
+  'type',
+  'memory',
+  'shared',
+  'staleWhileRevalidate',
+  'staleIfError',
+  'refreshAhead',
+] as const;
+
+function plainFamilyOf({ options, families }: Step<'cacheable' | 'many'>) {
+  const isPlain = MORE_THAN_PLAIN.every((option) => options[option] === undefined);
+  const [family, ...others] = families ?? [];
+  return isPlain && others.length === 0 ? family : undefined;
 }
 
 /** What is wrong with the decorators of one method, whatever its calls will be. */
@@ -156,6 +179,8 @@ function operationFaults({ kind, options }: CacheOperation, config: CacheConfigO
   exclude('allEntries', ['pattern']);
   if (kind === 'evict') exclude('tags', ['key', 'keyGenerator', 'allEntries', 'pattern']);
   exclude('keys', ['keyGenerator']);
+  const problem = kind === 'evict' ? undefined : tierProblem(given);
+  if (problem !== undefined) faults.push(`\`shared\`: ${problem}`);
   if (kind === 'evict' && options.beforeInvocation) {
     const late = Object.keys(given).filter((name) => given[name] instanceof FromResult);
     if (late.length > 0)

@@ -78,6 +78,14 @@ const tags: OptionRule = {
 
 const storing: readonly OptionRule[] = [
   {
+    name: 'shared',
+    type: 'false',
+    fallback: "the cache's",
+    meaning:
+      'The value stays in this process’s memory; Redis only sees to its order with other writes.',
+    wrong: must(isOneOf(false), 'false, or left out'),
+  },
+  {
     name: 'ttl',
     type: 'Duration | (...args) => Duration | fromResult',
     fallback: "the cache's",
@@ -150,6 +158,13 @@ const reading: readonly OptionRule[] = [
     fallback: "the cache's",
     meaning: 'Who shares a run of the method: nobody, one process, or all processes.',
     wrong: must(isOneOf(false, 'process', 'distributed'), "false, 'process' or 'distributed'"),
+  },
+  {
+    name: 'memory',
+    type: 'false',
+    fallback: "the cache's",
+    meaning: 'Redis is asked, whatever this process has a copy of, and no copy is made.',
+    wrong: must(isOneOf(false), 'false, or left out'),
   },
   ...freshnessRules("the cache's"),
   {

@@ -5,7 +5,14 @@ import type { CacheFamily } from '../cache/cache.family.js';
 import type { NamedCache } from '../cache/named.cache.js';
 import type { TagNaming } from '../key/names.js';
 import { mergedTags, tagsFault } from '../cache/tags.js';
-import { CacheError, evaluated, optionFailure } from '../errors/cache.errors.js';
+import { onlyTier, type TierOptions, tierProblem } from '../cache/operation.tiers.js';
+import type { Tier } from '../entry/cache.entry.js';
+import {
+  CacheConfigurationError,
+  CacheError,
+  evaluated,
+  optionFailure,
+} from '../errors/cache.errors.js';
 import { Glob, globOf } from '../key/glob.js';
 import { defaultKey, encodeKey, type Key } from '../key/key.encoding.js';
 import { isShort, type ShortKey } from '../key/key.layout.js';
@@ -67,6 +74,8 @@ export class Step<K extends OperationKind = OperationKind> {
   private readonly isDefaultKeyed: boolean;
   private readonly fixedCaches: readonly NamedCache[] | undefined;
   private readonly plainKeep: KeepOptions;
+  /** The one tier that it is left with. */
+  private readonly only: Tier | undefined;
   private readonly constantTags = new WeakMap<NamedCache, readonly string[]>();
 
   constructor(
@@ -78,9 +87,16 @@ export class Step<K extends OperationKind = OperationKind> {
     this.method = settings.method;
     this.ownKey = (options as { key?: unknown }).key;
     this.isDefaultKeyed = this.ownKey === undefined && settings.keyGenerator === undefined;
-    this.plainKeep = { method: settings.method, ttl: constantTtl(options) };
+    this.only = onlyTier(this.tierOptions);
+    const { only } = this;
+    this.plainKeep = { method: settings.method, ttl: constantTtl(options), ...(only && { only }) };
     if (settings.cacheResolver === undefined) {
       this.families = settings.cacheNames.map(settings.familyNamed);
+      for (const { policy } of this.families) {
+        const message = tierProblem(this.tierOptions, policy.tiers);
+        if (message === undefined) continue;
+        throw new CacheConfigurationError([{ path: `${settings.where}: shared`, message }]);
+      }
       const only = this.families.flatMap((family) => family.only ?? []);
       if (only.length === this.families.length) this.fixedCaches = only;
     }
@@ -116,7 +132,10 @@ export class Step<K extends OperationKind = OperationKind> {
 
   /** The same where the arguments tell it; a whole number stays one, so that a hit in memory makes no text of it. */
   shortKey(self: object, args: readonly unknown[]): ShortKey {
-    if (this.isDefaultKeyed) return keyOf(args, this.where);
+    return this.isDefaultKeyed ? keyOf(args, this.where) : this.namedKey(self, args);
+  }
+
+  private namedKey(self: object, args: readonly unknown[]): ShortKey {
     const { ownKey } = this;
     if (ownKey === undefined) return this.generatedKey({ self, args });
     const key =
@@ -134,7 +153,17 @@ export class Step<K extends OperationKind = OperationKind> {
   /** What a call asks of a cache about one key: with the tags that are known before the result is. */
   ask(call: Call, text: string, cache: NamedCache): Ask {
     const tags = this.knownTags(call, cache);
+    const { only } = this;
+    if (only !== undefined) {
+      const problem = tierProblem(this.tierOptions, cache.policy.tiers);
+      if (problem !== undefined) throw this.wrongValue('shared', problem);
+      return { text, tags, lateTags: this.hasLateTags, only };
+    }
     return this.hasLateTags ? { text, tags, lateTags: true } : { text, tags };
+  }
+
+  private get tierOptions(): TierOptions & FreshnessOptions {
+    return this.options as TierOptions & FreshnessOptions;
   }
 
   /** Whether the result names tags. */
@@ -172,8 +201,8 @@ export class Step<K extends OperationKind = OperationKind> {
     return tags as readonly string[];
   }
 
-  /** The encoded keys of a batch of elements, as `keys` names them; undefined where it does not. */
-  texts(call: Call, elements: readonly unknown[]): string[] | undefined {
+  /** The keys of a batch of elements, as `keys` names them; undefined where it does not. */
+  namedKeys(call: Call, elements: readonly unknown[]): readonly unknown[] | undefined {
     const { keys } = this.options as CacheableManyOptions;
     if (keys === undefined) return undefined;
     const named = this.evaluate('keys', () => keys.apply(call.self, [...call.args]));
@@ -181,14 +210,26 @@ export class Step<K extends OperationKind = OperationKind> {
       const problem = `must answer with an array of ${elements.length} keys, one per element`;
       throw this.wrongValue('keys', problem);
     }
-    return named.map((key) => this.encode(key));
+    return named;
   }
 
-  /** The encoded key of one element, which is its own, whatever the other arguments. */
-  elementText(call: Call & { readonly element: unknown }): string {
-    return this.settings.keyGenerator === undefined
-      ? this.encode(call.element)
-      : this.generatedKey(call);
+  /** The encoded keys of elements that are named so; undefined where each is generated. */
+  shortKeys(named: readonly unknown[]): ShortKey[] | undefined {
+    return this.generatesKeys ? undefined : Array.from(named, (key) => this.short(key));
+  }
+
+  /** The encoded key of one element that is named so, whatever the other arguments. */
+  elementKey(call: Call, named: unknown): ShortKey {
+    return this.generatesKeys ? this.generatedKey(call) : this.short(named);
+  }
+
+  private get generatesKeys(): boolean {
+    const { keys } = this.options as CacheableManyOptions;
+    return keys === undefined && this.settings.keyGenerator !== undefined;
+  }
+
+  private short(key: unknown): ShortKey {
+    return isShort(key) ? key : this.encode(key);
   }
 
   /** How a result of this call is stored. */

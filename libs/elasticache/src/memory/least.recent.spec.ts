@@ -28,11 +28,20 @@ const step = fc.oneof(
   { weight: 1, arbitrary: fc.record({ what: fc.constant('clear' as const), key }) },
 );
 
-/** Both in their order of use, which `get` of lru-cache changes, too. */
-function play(table: LeastRecent<Node>, model: LRUCache<string, Node>, one: typeof step) {
-  return fc.property(fc.array(one, { minLength: 30, maxLength: 60 }), (steps) => {
+type Gone = readonly [Node, 'replaced' | 'size'];
+
+/** Both in their order of use, which `get` of lru-cache changes, too; and what each has pushed out. */
+function play(bounds: LRUCache.Options<string, Node, unknown>, table: LeastRecent<Node>) {
+  return fc.property(fc.array(step, { minLength: 30, maxLength: 60 }), (steps) => {
+    const [gone, modelGone]: [Gone[], Gone[]] = [[], []];
+    const model = new LRUCache<string, Node>({
+      ...bounds,
+      dispose(node, _, reason) {
+        if (reason === 'evict') modelGone.push([node, 'size']);
+        if (reason === 'set') modelGone.push([node, 'replaced']);
+      },
+    });
     table.clear();
-    model.clear();
     for (const each of steps) {
       const node = 'size' in each ? new Node(each.key, each.size) : undefined;
       if (each.what === 'get') expect(table.get(each.key)).toBe(model.get(each.key));
@@ -43,12 +52,14 @@ function play(table: LeastRecent<Node>, model: LRUCache<string, Node>, one: type
       }
       if (node !== undefined) {
         model.set(each.key, node);
-        expect(table.set(each.key, node)).toBe(model.has(each.key));
+        const isKept = table.set(each.key, node, (old, cause) => gone.push([old, cause]));
+        expect(isKept).toBe(model.has(each.key));
       }
       expect([...table.keys()].toSorted((a, b) => (a < b ? -1 : 1))).toEqual(
         [...model.keys()].toSorted((a, b) => (a < b ? -1 : 1)),
       );
       expect(table.size).toBe(model.size);
+      expect(gone).toEqual(modelGone);
     }
   });
 }
@@ -56,13 +67,13 @@ function play(table: LeastRecent<Node>, model: LRUCache<string, Node>, one: type
 describe('The table of what was used last', () => {
   it('keeps what lru-cache keeps, by number', () => {
     const table = new LeastRecent<Node>({ max: MAX });
-    fc.assert(play(table, new LRUCache({ max: MAX }), step));
+    fc.assert(play({ max: MAX }, table));
   });
 
   it('keeps what lru-cache keeps, by number and size', () => {
     const bytes = { max: MAX_BYTES, of: ({ size }: Node) => size };
     const table = new LeastRecent<Node>({ max: MAX, bytes });
     const sizeCalculation = ({ size }: Node) => size;
-    fc.assert(play(table, new LRUCache({ max: MAX, maxSize: MAX_BYTES, sizeCalculation }), step));
+    fc.assert(play({ max: MAX, maxSize: MAX_BYTES, sizeCalculation }, table));
   });
 });

@@ -1,4 +1,5 @@
 import type { ShortKey } from '../key/key.layout.js';
+import type { Pushed } from './removals.js';
 
 /** A link of a ring, which is its own as long as it is in none. */
 export class Link {
@@ -36,7 +37,8 @@ export class LeastRecent<N extends Linked> {
   }
 
   get(key: ShortKey): N | undefined {
-    const node = this.nodes.get(key);
+    // V8 looks for what it knows to be a whole number without a call.
+    const node = typeof key === 'number' ? this.nodes.get(key | 0) : this.nodes.get(key);
     if (node === undefined) return undefined;
     const { ring } = this;
     const { previous, next } = node;
@@ -52,8 +54,9 @@ export class LeastRecent<N extends Linked> {
   }
 
   /** False where it alone is beyond the bounds; what it was to replace is gone all the same. */
-  set(key: ShortKey, node: N): boolean {
-    this.delete(key);
+  set(key: ShortKey, node: N, pushed?: Pushed<N>): boolean {
+    const old = this.nodes.get(key);
+    if (old !== undefined) this.push(old, pushed, 'replaced');
     const { max, bytes } = this.options;
     if (bytes !== undefined) {
       const size = bytes.of(node);
@@ -64,19 +67,16 @@ export class LeastRecent<N extends Linked> {
     this.nodes.set(key, node);
     this.append(node);
     const most = bytes?.max ?? Infinity;
-    while (this.nodes.size > max || this.bytes > most) this.delete((this.ring.next as N).key);
+    while (this.nodes.size > max || this.bytes > most) {
+      this.push(this.ring.next as N, pushed, 'size');
+    }
     return true;
   }
 
   delete(key: ShortKey): boolean {
     const node = this.nodes.get(key);
-    if (node === undefined) return false;
-    this.nodes.delete(key);
-    node.previous.next = node.next;
-    node.next.previous = node.previous;
-    this.bytes -= this.sizes.get(key) ?? 0;
-    this.sizes.delete(key);
-    return true;
+    if (node !== undefined) this.remove(node);
+    return node !== undefined;
   }
 
   clear(): void {
@@ -84,6 +84,19 @@ export class LeastRecent<N extends Linked> {
     this.sizes.clear();
     this.bytes = 0;
     this.ring.previous = this.ring.next = this.ring;
+  }
+
+  private push(node: N, pushed: Pushed<N> | undefined, cause: 'replaced' | 'size'): void {
+    this.remove(node);
+    pushed?.(node, cause);
+  }
+
+  private remove({ key, previous, next }: N): void {
+    this.nodes.delete(key);
+    previous.next = next;
+    next.previous = previous;
+    this.bytes -= this.sizes.get(key) ?? 0;
+    this.sizes.delete(key);
   }
 
   private append(node: Link): void {

@@ -21,6 +21,7 @@ import { newToken } from '../store/token.js';
 import type { Clock } from '../time/clock.js';
 import type { MemoryTier } from './memory.tier.js';
 import type { MemoryVersions } from './memory.versions.js';
+import type { RemovalCause } from './removals.js';
 
 export interface MemoryStoreParts {
   readonly tier: MemoryTier;
@@ -120,9 +121,9 @@ export class MemoryStore implements CacheStore {
 
   async finish(lease: Lease, write: StoreWrite | undefined): Promise<boolean> {
     this.epoch++;
-    const isOurs = this.holds(lease);
-    this.remove(lease.text);
-    return isOurs && write !== undefined && this.store(lease, write);
+    const isStored = this.holds(lease) && write !== undefined;
+    this.remove(lease.text, isStored ? 'replaced' : 'explicit');
+    return isStored && this.store(lease, write);
   }
 
   abandon(lease: Lease): Promise<void> {
@@ -171,12 +172,12 @@ export class MemoryStore implements CacheStore {
 
   async inspect(ask: Ask): Promise<Inspection> {
     const lease = this.held.get(boundedText(ask.text))?.kind ?? 'none';
-    return { look: this.lookNow(ask), key: ask.text, lease, versions: {} };
+    return { look: this.lookNow({ ...ask, peeks: true }), key: ask.text, lease, versions: {} };
   }
 
-  private lookNow({ text }: Ask): Look {
+  private lookNow({ text, peeks = false }: Ask): Look {
     const { tier, versions, clock } = this.parts;
-    const found = tier.peek(text, clock.now());
+    const found = tier.peek(text, clock.now(), !peeks);
     const isEvicted = found !== undefined && 'evicted' in found;
     const entry = isEvicted ? undefined : found;
     const view: MemoryView = { count: versions.now, versions: this.versionsNow(), entry };
@@ -241,9 +242,9 @@ export class MemoryStore implements CacheStore {
   }
 
   /** The entry, and the lease of whoever has it. */
-  private remove(text: string): boolean {
+  private remove(text: string, cause?: RemovalCause): boolean {
     this.held.delete(boundedText(text));
-    return this.parts.tier.delete(text);
+    return this.parts.tier.delete(text, cause);
   }
 }
 

@@ -12,6 +12,7 @@ import type { StoreWrite } from '../store/cache.store.js';
 import type { Duration } from '../time/duration.js';
 import { LeastRecent } from './least.recent.js';
 import type { MemoryVersions } from './memory.versions.js';
+import { noRemovals, type RemovalCause, type Removals } from './removals.js';
 import { type Details, Slot } from './slot.js';
 import { TinyLfu } from './tiny.lfu.js';
 
@@ -96,15 +97,16 @@ export interface Memory {
 
 /** What the protocol needs of memory as the only tier. */
 export interface MemoryTier extends Memory {
-  /** The entry as long as it is kept; its tag that was evicted, where there is one. */
-  peek(text: string, now: number): Entry | Evicted | undefined;
+  /** The entry as long as it is kept; its tag that was evicted, where there is one. `isRead`: it idles no more. */
+  peek(text: string, now: number, isRead?: boolean): Entry | Evicted | undefined;
   /**
    * False where the value alone is beyond the tier's bounds. `count`: of the evictions of tags
    * before the value was made. Throws `CacheSerializationError` for one that cannot be stored.
    */
   set(write: StoreWrite, count: number, now: number): boolean;
-  delete(text: string): boolean;
-  deleteMatching(glob?: Glob): number;
+  /** `cause`: by default an invalidation. */
+  delete(text: string, cause?: RemovalCause): boolean;
+  deleteMatching(glob?: Glob, cause?: RemovalCause): number;
 }
 
 /** What copies in front of the shared tier need beside it. */
@@ -116,6 +118,7 @@ export interface CopyTier extends MemoryTier {
 /** The in-process tier of one cache, within its bounds; expired entries go when they are met. */
 export class BoundedMemoryTier implements CopyTier {
   private readonly slots: LeastRecent<Slot> | TinyLfu<Slot>;
+  private readonly removed = noRemovals();
   private readonly handsOut: 'values' | 'copies' | 'frozen';
 
   constructor(private readonly settings: MemoryTierSettings) {
@@ -125,33 +128,32 @@ export class BoundedMemoryTier implements CopyTier {
     this.handsOut = isolation === 'shared' ? 'values' : isFrozen ? 'frozen' : 'copies';
   }
 
+  get removals(): Removals {
+    return { ...this.removed };
+  }
+
   get(text: ShortKey, now: number): Entry | undefined {
     const slot = this.slots.get(shortKey(text));
     if (slot === undefined || !slot.isGoodAt(now)) return undefined;
     return slot.details === undefined || this.stands(slot, now) ? slot : undefined;
   }
 
-  peek(text: string, now: number): Entry | Evicted | undefined {
-    const key = shortKey(text);
-    const slot = this.slots.get(key);
+  peek(text: string, now: number, isRead = true): Entry | Evicted | undefined {
+    const slot = this.slots.get(shortKey(text));
     if (slot === undefined) return undefined;
     if (now >= slot.diesAt) {
-      this.slots.delete(key);
+      this.delete(text, 'expired');
       return undefined;
     }
     // It stays, to say why it is none, until it is replaced or makes room.
     const evicted = this.evictedTag(slot);
     if (evicted !== undefined) return { evicted, tags: slot.tags };
-    if (this.settings.idleMs !== undefined) this.prolong(slot, now);
+    if (isRead && this.settings.idleMs !== undefined) this.prolong(slot, now);
     return slot;
   }
 
   handOut(entry: Entry): unknown {
-    const { handsOut } = this;
-    const isOne = handsOut === 'frozen' && (entry as Slot).details?.isWritable !== true;
-    if (isOne || handsOut === 'values') return entry.value;
-    const { copy = cloneOf } = this.settings;
-    return copy(entry.value);
+    return this.handsOut === 'values' ? entry.value : this.isolatedOf(entry);
   }
 
   asHit(text: string, entry: Entry, now: number): Entry {
@@ -176,28 +178,47 @@ export class BoundedMemoryTier implements CopyTier {
     const key = shortKey(write.text);
     const slot = new Slot(key, { value: isolated.value, createdAt }, details);
     this.prolong(slot, now, lifeMs);
-    return this.slots.set(key, slot);
+    return this.slots.set(key, slot, (gone, cause) => {
+      if (gone !== slot) this.removed[this.causeOf(gone, cause, now)]++; // else it was never kept
+    });
   }
 
-  delete(text: string): boolean {
-    return this.slots.delete(shortKey(text));
+  delete(text: string, cause: RemovalCause = 'explicit'): boolean {
+    const isGone = this.slots.delete(shortKey(text));
+    if (isGone) this.removed[cause]++;
+    return isGone;
   }
 
   /** `prefix`: what the keys of these entries begin with, and the pattern does not know of. */
-  deleteMatching(glob?: Glob, prefix = ''): number {
+  deleteMatching(glob?: Glob, cause: RemovalCause = 'explicit', prefix = ''): number {
     const { size } = this.slots;
     if (glob === undefined) this.slots.clear();
     const isMeant = (text: string) =>
       text.startsWith(prefix) && glob!.matches(text.slice(prefix.length));
     const matching = glob ? [...this.slots.keys()].filter((key) => isMeant(String(key))) : [];
     for (const key of matching) this.slots.delete(key);
-    return size - this.slots.size;
+    const gone = size - this.slots.size;
+    this.removed[cause] += gone;
+    return gone;
+  }
+
+  private isolatedOf(entry: Entry): unknown {
+    const isOne = this.handsOut === 'frozen' && (entry as Slot).details?.isWritable !== true;
+    if (isOne) return entry.value;
+    const { copy = cloneOf } = this.settings;
+    return copy(entry.value);
   }
 
   private stands(slot: Slot, now: number): boolean {
     if (this.evictedTag(slot) !== undefined) return false;
     if (this.settings.idleMs !== undefined) this.prolong(slot, now);
     return true;
+  }
+
+  /** Why it is gone: it may have been none already, and have stayed until something pushed it out. */
+  private causeOf(slot: Slot, cause: RemovalCause, now: number): RemovalCause {
+    if (now >= slot.diesAt) return 'expired';
+    return this.evictedTag(slot) === undefined ? cause : 'explicit';
   }
 
   private evictedTag({ details }: Slot): string | undefined {
@@ -226,6 +247,7 @@ export class BoundedMemoryTier implements CopyTier {
     const endsOnce = !isTimed && createdAt + lifeMs === expiresAt;
     if (endsOnce && tags.length === 0 && !borne && !emissions && !isWritable) return undefined;
     return {
+      createdAt,
       tags,
       borne: borne && (() => borne),
       count,

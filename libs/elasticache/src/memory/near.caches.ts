@@ -1,6 +1,7 @@
 import { GLOBAL } from '../key/scope.js';
 import { MemoryVersions, type Sequence } from './memory.versions.js';
 import type { NearTier } from './near.tier.js';
+import type { RemovalCause } from './removals.js';
 
 /** What an invalidation concerns. */
 export type Invalidation =
@@ -47,10 +48,10 @@ export class NearCaches {
   /** Something may have been missed: no copy, and nothing on its way here, is known to be valid. */
   forget(): void {
     this.tags.evictAll();
-    for (const tiers of this.tiers.values()) this.dropAll(tiers);
+    for (const tiers of this.tiers.values()) this.dropAll(tiers, 'unconfirmed');
   }
 
-  private dropAll(tiers: ReadonlyMap<string, NearTier> | undefined): void {
-    for (const tier of tiers?.values() ?? []) tier.drop();
+  private dropAll(tiers: ReadonlyMap<string, NearTier> | undefined, cause?: RemovalCause): void {
+    for (const tier of tiers?.values() ?? []) tier.drop(undefined, cause);
   }
 }

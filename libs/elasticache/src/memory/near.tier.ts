@@ -5,6 +5,7 @@ import { boundedText, type ShortKey } from '../key/key.layout.js';
 import type { KeyNaming } from '../key/names.js';
 import type { CopyTier, Memory } from './memory.tier.js';
 import type { MemoryVersions } from './memory.versions.js';
+import type { RemovalCause } from './removals.js';
 
 /** What is known of other processes' invalidations. */
 export interface Confirmed {
@@ -97,6 +98,12 @@ export class NearTier implements Memory {
     return this.keys.now;
   }
 
+  /** Whether the entry was not invalidated since. */
+  isUntouched(text: string, count: number): boolean {
+    const name = this.names === undefined ? boundedText(text) : this.names.nameOf(text);
+    return this.keys.evictedSince([name], count) === undefined;
+  }
+
   /** Takes a copy of a fresh entry, unless it may have been invalidated meanwhile. Answers with the entry as it is to be handed out. */
   fill(text: string, entry: Entry, count: number, now: number): Entry {
     const { tier, others, keys, names } = this;
@@ -113,16 +120,16 @@ export class NearTier implements Memory {
     } catch {
       // A serializer of the application may know values that cannot be copied, or measured: cycles, proxies.
     }
-    tier.delete(text); // an older one, which this one has replaced
+    tier.delete(text, 'replaced'); // an older one
     return entry;
   }
 
   /** Invalidates the copies of what is called so, all of them where no names are given, and what is on its way here. */
-  drop(called?: readonly string[]): void {
+  drop(called?: readonly string[], cause?: RemovalCause): void {
     const { tier, keys, names } = this;
     if (called === undefined) {
       keys.evictAll();
-      tier.deleteMatching();
+      tier.deleteMatching(undefined, cause);
       return;
     }
     keys.evict(called.map(boundedText));

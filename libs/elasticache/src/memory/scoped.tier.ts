@@ -3,6 +3,7 @@ import type { Glob } from '../key/glob.js';
 import type { ShortKey } from '../key/key.layout.js';
 import type { StoreWrite } from '../store/cache.store.js';
 import type { BoundedMemoryTier, CopyTier } from './memory.tier.js';
+import type { RemovalCause } from './removals.js';
 
 /** Hands out what the keys of one scope begin with; never the same twice. */
 export class Prefixes {
@@ -32,21 +33,21 @@ export class ScopedTier implements CopyTier {
     return this.tier.get(this.prefix + text, now);
   }
 
-  peek(text: string, now: number) {
-    return this.tier.peek(this.prefix + text, now);
+  peek(text: string, now: number, isRead?: boolean) {
+    return this.tier.peek(this.prefix + text, now, isRead);
   }
 
   set(write: StoreWrite, count: number, now: number): boolean {
     return this.tier.set({ ...write, text: this.prefix + write.text }, count, now);
   }
 
-  delete(text: string): boolean {
-    return this.tier.delete(this.prefix + text);
+  delete(text: string, cause?: RemovalCause): boolean {
+    return this.tier.delete(this.prefix + text, cause);
   }
 
   /** Without a pattern in one step; how many there were is not known then. */
-  deleteMatching(glob?: Glob): number {
-    if (glob !== undefined) return this.tier.deleteMatching(glob, this.prefix);
+  deleteMatching(glob?: Glob, cause?: RemovalCause): number {
+    if (glob !== undefined) return this.tier.deleteMatching(glob, cause, this.prefix);
     this.prefix = this.prefixes.next();
     return 0;
   }

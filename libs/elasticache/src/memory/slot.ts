@@ -5,6 +5,7 @@ import { Link } from './least.recent.js';
 
 /** What most entries are without: theirs is told from when they were made, and until when they are good. */
 export interface Details {
+  readonly createdAt: number;
   readonly tags: readonly string[];
   readonly borne: Entry['borne'];
   /** Evictions of tags up to this count were before its value was made. */
@@ -29,9 +30,9 @@ export class Slot extends Link implements Entry {
   readonly value: unknown;
   /** Until when a hit need not look further than at the details, from the begin of the process. */
   goodUntil = 0;
-  readonly details: Details | undefined;
+  /** When it was made, from the begin of the process, where the rest is told from that. */
+  private readonly more: number | Details;
   readonly key: ShortKey;
-  private readonly madeAt: number;
 
   constructor(
     key: ShortKey,
@@ -40,13 +41,16 @@ export class Slot extends Link implements Entry {
   ) {
     super();
     this.value = value;
-    this.details = details;
+    this.more = details ?? sinceStart(createdAt);
     this.key = key;
-    this.madeAt = sinceStart(createdAt);
+  }
+
+  get details(): Details | undefined {
+    return typeof this.more === 'number' ? undefined : this.more;
   }
 
   get createdAt(): number {
-    return processStart + this.madeAt;
+    return typeof this.more === 'number' ? processStart + this.more : this.more.createdAt;
   }
 
   get expiresAt(): number {
@@ -76,7 +80,8 @@ export class Slot extends Link implements Entry {
 
   live(goodUntil: number, diesAt: number): void {
     this.goodUntil = sinceStart(Math.ceil(goodUntil));
-    if (this.details !== undefined) this.details.diesAt = diesAt;
+    const { details } = this;
+    if (details !== undefined) details.diesAt = diesAt;
   }
 }
 

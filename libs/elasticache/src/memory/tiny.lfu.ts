@@ -1,5 +1,6 @@
 import type { ShortKey } from '../key/key.layout.js';
 import { FrequencySketch, hashOf } from './frequency.sketch.js';
+import type { Pushed } from './removals.js';
 
 /** Of the whole: for what is new, so that what is used in bursts has a chance. */
 const WINDOW_SHARE = 0.01;
@@ -96,13 +97,14 @@ export class TinyLfu<V> {
   }
 
   /** Whether there was room for it, which may take a use or two. */
-  set(key: ShortKey, value: V): boolean {
+  set(key: ShortKey, value: V, pushed?: Pushed<V>): boolean {
     const weight = this.options.weightOf(value);
+    let node = this.nodes.get(key);
+    if (node !== undefined) pushed?.(node.value, 'replaced');
     if (weight > this.options.max) {
       this.delete(key);
       return false;
     }
-    let node = this.nodes.get(key);
     if (node === undefined) {
       this.nodes.set(key, (node = new Node(key, value, weight)));
       this.sketch.add(node.hash);
@@ -115,7 +117,10 @@ export class TinyLfu<V> {
       segment!.take(node);
       this.use(node);
     }
-    this.makeRoom();
+    this.makeRoom((gone) => {
+      this.remove(gone);
+      pushed?.(gone.value, 'size');
+    });
     return this.nodes.has(key);
   }
 
@@ -140,21 +145,21 @@ export class TinyLfu<V> {
     while (this.protected.weight > this.protectedMax) this.probation.take(this.protected.oldest!);
   }
 
-  private makeRoom(): void {
-    while (this.window.weight > this.windowMax) this.admit(this.window.oldest!);
+  private makeRoom(push: (node: Node<V>) => void): void {
+    while (this.window.weight > this.windowMax) this.admit(this.window.oldest!, push);
     while (this.isOverfull) {
-      this.remove((this.probation.oldest ?? this.protected.oldest ?? this.window.oldest)!);
+      push((this.probation.oldest ?? this.protected.oldest ?? this.window.oldest)!);
     }
   }
 
   /** What leaves the window goes, unless it was used more often than what it would push out. */
-  private admit(candidate: Node<V>): void {
+  private admit(candidate: Node<V>, push: (node: Node<V>) => void): void {
     this.probation.take(candidate);
     while (this.isOverfull) {
       const { oldest } = this.probation;
       const victim = oldest === candidate ? this.protected.oldest : oldest;
-      if (victim === undefined || this.isRarer(candidate, victim)) return this.remove(candidate);
-      this.remove(victim);
+      if (victim === undefined || this.isRarer(candidate, victim)) return push(candidate);
+      push(victim);
     }
   }
 

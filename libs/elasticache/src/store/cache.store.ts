@@ -1,4 +1,4 @@
-import type { Entry } from '../entry/cache.entry.js';
+import type { Entry, Tier } from '../entry/cache.entry.js';
 import type { MissReason } from '../events/cache.events.js';
 import type { CacheError, CacheSerializationError } from '../errors/cache.errors.js';
 import type { Glob } from '../key/glob.js';
@@ -25,6 +25,8 @@ export interface Ask {
   readonly lateTags?: boolean;
   /** Looks and changes nothing: no time to idle is renewed, and what cannot be read stays. */
   readonly peeks?: boolean;
+  /** `'shared'`: what is found is not copied into memory. */
+  readonly only?: Tier | undefined;
 }
 
 /** The versions that stood at one moment. Two are equal where their stamps are. */
@@ -90,6 +92,8 @@ export interface StoreWrite {
   readonly lifeMs: number;
   /** Tags that it bears under these versions, whatever they are now. */
   readonly inherited?: ReadonlyMap<string, string | undefined>;
+  /** `'memory'`: the shared tier orders it as any other, and does not keep it; `'shared'`: memory does not. */
+  readonly only?: Tier | undefined;
 }
 
 /** What of a write may be stored for: a value whose key was not known when it was made. */
@@ -136,12 +140,12 @@ export interface CacheStore {
   keepMany(
     writes: readonly (readonly [Lease, StoreWrite])[],
   ): Promise<(boolean | CacheSerializationError)[]>;
-  /** Gives a lease up unused. `mark`: the next load is not worth waiting for. */
-  release(lease: Lease, mark: boolean): Promise<void>;
+  /** Gives a lease up unused; nobody needs the answer. `mark`: the next load is not worth waiting for. */
+  release(lease: Lease, mark: boolean): Promise<unknown>;
   /** The versions for a value that is loaded without a lease: those that were seen, made where there were none. */
   versionsOf(ask: Ask, view: View): Promise<Versions | undefined>;
   /** Whether a load may be joined by a call that saw these versions after it began. */
-  isCurrent(lease: Lease, view: View): boolean;
+  isCurrent(lease: Lease, view: View): boolean | Promise<boolean>;
 
   /** Before a method whose result will be written; `guarded` in strict mode. */
   begin(ask: Ask, guarded: boolean): Promise<Lease>;

@@ -108,6 +108,7 @@ export const CLAIM = script(
   if set then return failed(set) and set or 0 end
   local held = get(KEY[2])
   if holds(held, token) then return 0 end
+  if held and redis.call('pttl', KEY[2]) == -1 then held = false end -- it is none of ours, which all end
   if held and held ~= '-' and not (replaced ~= '' and holds(held, replaced)) then return held end
   redis.call('set', KEY[2], (held == '-' and 'n' or 'r') .. token, 'PX', life)
   return 0

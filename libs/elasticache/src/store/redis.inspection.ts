@@ -34,6 +34,7 @@ function shown(version: Buffer | null): string | undefined {
 function kindOf(lease: Buffer | null): Inspection['lease'] {
   switch (lease?.toString('latin1', 0, 1)) {
     case undefined:
+    case '-': // the next load is not worth waiting for
       return 'none';
     case 'r':
       return 'load';

@@ -124,6 +124,28 @@ export class RedisStamps {
     return this.late(late, epoch).then((added) => added && { cache, tags: [...known, ...added] });
   }
 
+  /**
+   * Whether the versions that a lease was given for still stood when somebody looked. Those of tags that
+   * only the lease's call has named are looked at now.
+   */
+  stands(
+    { versions, tags }: Lease,
+    { ask, versions: seen }: RedisLook,
+  ): boolean | Promise<boolean> {
+    if (versions === undefined || seen === undefined) return false;
+    const { tokens, stamp } = versions;
+    if (seen.stamp === stamp) return true;
+    const known = new Map(this.keysOf(ask).map((key, i) => [key, seen.tokens[i]]));
+    const keys = this.keysOf({ tags, lateTags: tokens.length > tags.length + 1 });
+    const isMoved = keys.some((key, i) => known.has(key) && known.get(key) !== tokens[i]);
+    const unseen = keys.flatMap((key, i) => (known.has(key) ? [] : [i]));
+    if (isMoved || unseen.length === 0) return !isMoved;
+    return this.parts.reads.versions(unseen.map((i) => keys[i]!)).then(
+      (found) => unseen.every((i, u) => tokenOf(found[u]!) === tokens[i]),
+      () => false, // what cannot be seen is not believed
+    );
+  }
+
   /** Lets the versions an entry bears outlive it. */
   extend({ cache, tags }: EntryVersions, lifeMs: number): void {
     const { versions, layout } = this.parts;

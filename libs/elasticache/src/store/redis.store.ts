@@ -120,10 +120,11 @@ export class RedisStore implements CacheStore {
     return settledAll(writes.map(([lease, write]) => this.keep(lease, write)));
   }
 
-  async release({ token, text, renewal }: Lease, mark: boolean): Promise<void> {
+  release({ token, text, renewal }: Lease, mark: boolean): Promise<boolean> {
     void renewal?.end();
     const [, lease] = this.keysOf(text);
-    await this.scripts.run(RELEASE, { keys: [lease], arguments: [token, mark ? MARK_MS : ''] });
+    const item = { keys: [lease], arguments: [token, mark ? MARK_MS : ''] };
+    return this.scripts.run(RELEASE, item, isOne);
   }
 
   async versionsOf(ask: Ask, view: View): Promise<Versions | undefined> {
@@ -131,9 +132,8 @@ export class RedisStore implements CacheStore {
     return versions ?? this.stamps.current(ask, versionBytes);
   }
 
-  isCurrent(lease: Lease, view: View): boolean {
-    const { versions } = view;
-    return versions !== undefined && versions.stamp === lease.versions?.stamp;
+  isCurrent(lease: Lease, view: View): boolean | Promise<boolean> {
+    return this.stamps.stands(lease, view as RedisLook);
   }
 
   begin(ask: Ask, guarded: boolean): Promise<Lease> {
@@ -310,6 +310,7 @@ export class RedisStore implements CacheStore {
   ): Promise<boolean> {
     if (versions === undefined) return this.release(lease, false).then(() => false);
     if (versions.tags.length > 0) write.entry.borne = () => versions.tags;
+    if (write.only === 'memory') return this.release(lease, false);
     let made: Sealed | Promise<Sealed>;
     try {
       made = sealed(this.parts, write, versions);

@@ -1,0 +1,103 @@
+import type { Finding } from '../cache/named.cache.js';
+import type { Entry } from '../entry/cache.entry.js';
+import type { Ask } from '../store/cache.store.js';
+import type { Answer } from './answer.js';
+import type { Exchange } from './exchange.js';
+import type { ReadParts } from './read.parts.js';
+import type { StoredResponse } from './stored.response.js';
+
+/** Every stale entry is looked at: how long it may serve is for it to say. */
+const ANY_AGE = {
+  staleWhileRevalidateMs: Number.POSITIVE_INFINITY,
+  staleIfErrorMs: Number.POSITIVE_INFINITY,
+} as const;
+
+/** What was found under one of a request's keys. */
+export interface Seen {
+  readonly ask: Ask;
+  readonly finding: Finding;
+}
+
+/** Looks for the entry that fits a request, under each key that it may have. */
+export class EntrySearch {
+  constructor(private readonly parts: ReadParts) {}
+
+  /** The first of the keys under which something fits. */
+  first(): Promise<Seen> {
+    const { cache } = this.parts.place;
+    return this.lookBy((ask) => cache.findShared(ask, this.options, (finding) => finding));
+  }
+
+  /** The same, past what this process has in memory. */
+  again(): Promise<Seen> {
+    return this.lookBy((ask) => this.at(ask));
+  }
+
+  /** What is under one key, past what this process has in memory. */
+  at(ask: Ask): Promise<Finding> {
+    return this.parts.place.cache.lookAgain(ask, this.options);
+  }
+
+  private async lookBy(find: (ask: Ask) => Promise<Finding>): Promise<Seen> {
+    const { texts, plan } = this.parts;
+    const first = await this.seenAt(texts()[0]!, find);
+    if (first.finding.entry !== undefined) this.learn(first.finding.entry);
+    for (const text of texts()) {
+      const seen = text === first.ask.text ? first : await this.seenAt(text, find);
+      if (this.fitting(seen.finding) !== undefined) return seen;
+    }
+    const [likeliest] = texts();
+    if (likeliest === first.ask.text || plan.learned.size === 0) return first;
+    return this.seenAt(likeliest!, find);
+  }
+
+  private async seenAt(text: string, find: (ask: Ask) => Promise<Finding>): Promise<Seen> {
+    const ask = this.askOf(text);
+    return { ask, finding: await find(ask) };
+  }
+
+  private askOf(text: string): Ask {
+    const { plan, tagsOf } = this.parts;
+    const tags = tagsOf();
+    return typeof plan.options.tags === 'function'
+      ? { text, tags, lateTags: true }
+      : { text, tags };
+  }
+
+  /** An entry says what it was selected by, also where another process has made it. */
+  private learn(entry: Entry): void {
+    const { plan } = this.parts;
+    for (const [name] of (entry.value as StoredResponse)[3][5]) {
+      if (!plan.vary.includes(name)) plan.learned.add(name);
+    }
+  }
+
+  private get options() {
+    const { place, plan } = this.parts;
+    const { refreshAhead } = place.cache.policy.freshness;
+    return { freshness: { ...ANY_AGE, refreshAhead }, method: plan.method };
+  }
+
+  /** The entry, where it was made for a request like this one. */
+  fitting({ entry }: Finding): Entry | undefined {
+    const { exchange, isAuthorised } = this.parts;
+    return entry !== undefined && fits(entry.value as StoredResponse, exchange, isAuthorised)
+      ? entry
+      : undefined;
+  }
+}
+
+export function answerOf({ value, createdAt, expiresAt }: Entry): Answer {
+  return { stored: value as StoredResponse, createdAt, expiresAt };
+}
+
+/** Whether a response was made for a request like this one. (RFC 9111 §4.1) */
+export function fits(
+  [, , , facts]: StoredResponse,
+  exchange: Exchange,
+  isAuthorised: boolean,
+): boolean {
+  if (isAuthorised && !facts[4]) return false;
+  for (const [name, value] of facts[5]) if (exchange.header(name) !== value) return false;
+  return true;
+}

@@ -1,0 +1,140 @@
+import 'reflect-metadata';
+
+import type { ExecutionContext, NestInterceptor, Type } from '@nestjs/common';
+
+import {
+  NO_RESPONSE_CACHE,
+  RESPONSE_KEY,
+  RESPONSE_OPTIONS,
+  RESPONSE_TTL,
+} from './cache-response.decorator.js';
+import { type CacheResponseOptions, responseDefaults } from './http.options.js';
+
+/** What Nest's decorators leave on handlers and classes, by the names that Nest 11 and 12 share. */
+const NEST = {
+  headers: '__headers__',
+  interceptors: '__interceptors__',
+  passthrough: '__responsePassthrough__',
+  arguments: '__routeArguments__',
+  sse: '__sse__',
+  version: '__version__',
+} as const;
+
+/** Kinds of parameters that hand the response over to the handler: `@Res()` and `@Next()`. */
+const RESPONSE_PARAMETERS = ['1', '2'];
+
+/** Everything about a route that holds for each of its requests. */
+export interface RoutePlan {
+  /** `ArticlesController.list`. */
+  readonly method: string;
+  /** The same, told from others of that name. */
+  readonly label: string;
+  /** `'cached'`; `'off'`: not to be cached; `'untouched'`: nobody knows when it answers. */
+  readonly kind: 'cached' | 'off' | 'untouched';
+  readonly options: CacheResponseOptions;
+  readonly cacheName: string;
+  readonly key: ((context: ExecutionContext) => unknown) | undefined;
+  readonly ttl: ((context: ExecutionContext) => unknown) | undefined;
+  /** Nothing is stored without a lifetime of the handler's. */
+  readonly isByHandler: boolean;
+  readonly vary: readonly string[];
+  /** Fields that the route sets by `@Header`. */
+  readonly decorated: ReadonlySet<string>;
+  /** Fields that its responses were seen to vary on, beside those declared. */
+  readonly learned: Set<string>;
+  /** Whether interceptors of others stand around the cache's. */
+  readonly hasOuter: boolean;
+}
+
+/** As Nest's contexts have it. */
+export type Handler = ExecutionContext['getHandler'] extends () => infer H ? H : never;
+
+export interface RouteSurroundings {
+  /** Interceptors of the whole application, in their order. */
+  readonly globals: readonly unknown[];
+  /** Of this class are the interceptors that cache. */
+  readonly own: Type<NestInterceptor>;
+  /** Those that need not see a hit. */
+  readonly transparent: readonly Type<NestInterceptor>[];
+}
+
+export function routePlan(type: Type, handler: Handler, around: RouteSurroundings): RoutePlan {
+  const options = optionsOf(type, handler);
+  const method = `${type.name}.${handler.name}`;
+  const version = read<unknown>(NEST.version, type, handler);
+  const ttl = options.ttl ?? read<unknown>(RESPONSE_TTL, type, handler);
+  const key = options.key ?? read<unknown>(RESPONSE_KEY, type, handler);
+  const headers = (Reflect.getMetadata(NEST.headers, handler) ?? []) as { name: string }[];
+  return {
+    method,
+    label: version === undefined ? method : `${method}@${String(version)}`,
+    kind: kindOf(type, handler),
+    options,
+    cacheName: options.cacheName ?? responseDefaults.cacheName,
+    key: asFunction(key),
+    ttl: ttl === 'handler' ? undefined : asFunction(ttl),
+    isByHandler: ttl === 'handler',
+    vary: (options.vary ?? []).map((name) => name.toLowerCase()),
+    decorated: new Set(headers.map(({ name }) => name.toLowerCase())),
+    learned: new Set(),
+    hasOuter: hasOuter(type, handler, around),
+  };
+}
+
+/** The handler's options over the controller's. */
+export function optionsOf(type: Type, handler: Handler): CacheResponseOptions {
+  return {
+    ...(Reflect.getMetadata(RESPONSE_OPTIONS, type) as CacheResponseOptions | undefined),
+    ...(Reflect.getMetadata(RESPONSE_OPTIONS, handler) as CacheResponseOptions | undefined),
+  };
+}
+
+function kindOf(type: Type, handler: Handler): RoutePlan['kind'] {
+  if (Reflect.getMetadata(NEST.sse, handler) || answersItself(type, handler)) return 'untouched';
+  return read(NO_RESPONSE_CACHE, type, handler) ? 'off' : 'cached';
+}
+
+/** Whether the handler has the response, and Nest does not answer after it. */
+function answersItself(type: Type, handler: Handler): boolean {
+  const args = (Reflect.getMetadata(NEST.arguments, type, handler.name) ?? {}) as object;
+  const hasResponse = Object.keys(args).some((name) =>
+    RESPONSE_PARAMETERS.includes(name.split(':', 1)[0]!),
+  );
+  return hasResponse && Reflect.getMetadata(NEST.passthrough, type, handler.name) !== true;
+}
+
+/** In Nest's order: the application's, the controller's, the handler's. */
+function hasOuter(type: Type, handler: Handler, around: RouteSurroundings): boolean {
+  const { globals, own, transparent } = around;
+  const listed = [type, handler].flatMap(
+    (owner) => (Reflect.getMetadata(NEST.interceptors, owner) ?? []) as unknown[],
+  );
+  // One that a factory did not make is left out by Nest.
+  const all = [...globals, ...listed].filter((one) => one !== undefined && one !== null);
+  const outer = all.slice(
+    0,
+    Math.max(
+      0,
+      all.findIndex((one) => isOf(own, one)),
+    ),
+  );
+  return outer.some((one) => !transparent.some((kind) => isOf(kind, one)));
+}
+
+/** Whether an interceptor, as it was handed to Nest, is of that class: the class, one of its own, or an instance. */
+function isOf(kind: Type<NestInterceptor>, one: unknown): boolean {
+  if (typeof one !== 'function') return one instanceof kind;
+  return one === kind || one.prototype instanceof kind;
+}
+
+/** The handler's, else the controller's. */
+export function read<T>(name: string, type: Type, handler: Handler): T | undefined {
+  return (Reflect.getMetadata(name, handler) ?? Reflect.getMetadata(name, type)) as T | undefined;
+}
+
+function asFunction(value: unknown): ((context: ExecutionContext) => unknown) | undefined {
+  if (value === undefined) return undefined;
+  return typeof value === 'function'
+    ? (value as (context: ExecutionContext) => unknown)
+    : () => value;
+}
