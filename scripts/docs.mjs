@@ -4,6 +4,7 @@
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { format, resolveConfig } from 'prettier';
+import { variables } from '../libs/elasticache/dist/aws/elasticache.environment.js';
 import { moduleRules } from '../libs/elasticache/dist/elasticache.option-rules.js';
 import { responseRules } from '../libs/elasticache/dist/http/http.options.js';
 import { operationRules } from '../libs/elasticache/dist/invocation/operation.rules.js';
@@ -12,6 +13,7 @@ import { Failure, ROOT, script } from './run.mjs';
 /** What each page is to say, given what it says now. */
 const PAGES = {
   'docs/reference/options.md': optionsPage,
+  'docs/reference/environment.md': within(environmentTable),
   'docs/reference/decorators.md': within(decoratorTable),
   'docs/reference/http.md': within(responseTables),
 };
@@ -39,7 +41,7 @@ the \`ms\` package: \`'250ms'\`, \`'60s'\`, \`'5m'\`, \`'1h'\`, \`'7d'\`. It is 
 const LEADS = {
   ElastiCacheModuleOptions: `What \`ElastiCacheModule.forRoot()\` takes, and what a factory of
 \`forRootAsync()\` answers with.`,
-  ConnectionOptions: `One Redis or Valkey node: a \`url\`, or a \`host\` and the others. A ready ioredis client
+  ConnectionOptions: `A \`url\`, a \`host\`, or the nodes of a \`cluster\`, and the others. A ready ioredis client
 or \`Cluster\` may stand in its place ([how](../how-to/use-a-cluster.md)); its owner closes it, and it must
 not have a \`keyPrefix\`.`,
   CacheOptions: `One cache: \`caches.<name>\`, an entry of \`forFeature()\`, and in \`defaults\` what every cache
@@ -94,6 +96,11 @@ function responseTables() {
 }
 
 /** One row for what several decorators say alike. */
+function environmentTable() {
+  const rows = variables.map(({ name, meaning }) => [code(name), meaning]);
+  return table(['variable', 'meaning'], rows);
+}
+
 function decoratorTable() {
   const rows = new Map();
   for (const [kind, rules] of Object.entries(operationRules)) {

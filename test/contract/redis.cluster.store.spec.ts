@@ -40,6 +40,7 @@ const keysOf = (node: RedisServer, pattern: string) => node.keys(pattern);
 describe.each([
   ['a ready cluster client of ioredis 6', () => new Cluster(nodes())],
   ['a ready cluster client of ioredis 5.11', () => new Cluster5(nodes())],
+  ['the nodes of a cluster that it is told of', () => ({ cluster: nodes().slice(0, 1) })],
 ])('The Redis store on %s', (_, makeClient) => {
   let connected: Connected | undefined;
   afterAll(() => connected?.close());

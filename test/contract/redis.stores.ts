@@ -1,5 +1,6 @@
 /** Stores on a real Redis, each made as the module makes one, for the specs of this folder. */
 import { EntryCodec } from '../../libs/elasticache/src/codec/entry.codec.js';
+import type { ConnectionOptions } from '../../libs/elasticache/src/connection/connection.options.js';
 import type { RedisClient } from '../../libs/elasticache/src/connection/redis.client.js';
 import { RedisConnection } from '../../libs/elasticache/src/connection/redis.connection.js';
 import { KeyLayout, leaseOf, TagLayout } from '../../libs/elasticache/src/key/key.layout.js';
@@ -22,7 +23,9 @@ export interface Connected extends StoreUnderTest {
 }
 
 /** On the client that is handed in, or on one of the library's own for the URL. */
-export async function connect(target: RedisClient | string): Promise<Connected> {
+export async function connect(
+  target: RedisClient | ConnectionOptions | string,
+): Promise<Connected> {
   const settings = { random: Math.random };
   const connection = await RedisConnection.open(target, settings);
   connection.start();
@@ -51,7 +54,7 @@ export async function connect(target: RedisClient | string): Promise<Connected> 
     },
     async close() {
       await connection.close();
-      if (typeof target !== 'string') target.disconnect();
+      if (typeof target === 'object' && 'disconnect' in target) target.disconnect();
     },
   };
 }

@@ -15,6 +15,14 @@ import {
 } from './invocation/option.rules.js';
 import { keyBytes } from './key/key.secret.js';
 
+const portRule: OptionRule = {
+  name: 'port',
+  type: 'number',
+  fallback: '6379',
+  meaning: 'TCP port.',
+  wrong: must((value) => isCount(value) && (value as number) < 65536, 'a port number'),
+};
+
 const connectionRules: readonly OptionRule[] = [
   {
     name: 'url',
@@ -28,17 +36,18 @@ const connectionRules: readonly OptionRule[] = [
     type: 'string',
     fallback: 'none',
     meaning: 'Name or address of the node.',
-    wrong: secretMust(
-      (value) => isText(value) && !/[@/\s]/.test(value as string),
-      'a host name or address, without scheme, user or port',
-    ),
+    wrong: secretMust(isHost, 'a host name or address, without scheme, user or port'),
   },
+  portRule,
   {
-    name: 'port',
-    type: 'number',
-    fallback: '6379',
-    meaning: 'TCP port.',
-    wrong: must((value) => isCount(value) && (value as number) < 65536, 'a port number'),
+    name: 'cluster',
+    type: '{ host, port? }[]',
+    fallback: 'none',
+    meaning: 'Instead of host and port: nodes of a cluster that are asked for the others.',
+    wrong: secretMust(
+      (value) => Array.isArray(value) && value.length > 0 && value.every(isNode),
+      'a list of nodes, one at least, each with a host and perhaps a port',
+    ),
   },
   {
     name: 'tls',
@@ -56,10 +65,11 @@ const connectionRules: readonly OptionRule[] = [
   },
   {
     name: 'password',
-    type: 'string',
+    type: 'string | (() => string | Promise<string>)',
     fallback: 'none',
-    meaning: 'Password of the user.',
-    wrong: secretMust(isText, 'a text that is not empty'),
+    meaning:
+      'Of the user. A function where it changes: asked with each connection and every few minutes.',
+    wrong: secretMust(either(isText, isFunction), 'a text that is not empty, or a function'),
   },
   {
     name: 'db',
@@ -259,4 +269,13 @@ function isClient(value: unknown): boolean {
 function isRedisUrl(value: unknown): boolean {
   if (typeof value !== 'string' || !/^rediss?:\/\//.test(value)) return false;
   return URL.canParse(value) && new URL(value).hostname !== '';
+}
+
+function isHost(value: unknown): boolean {
+  return isText(value) && !/[@/\s]/.test(value as string);
+}
+
+function isNode(value: unknown): boolean {
+  if (!isObject(value) || !isHost(value['host'])) return false;
+  return value['port'] === undefined || portRule.wrong(value['port']) === undefined;
 }

@@ -132,20 +132,31 @@ function tierFaults(own: CacheOptions, { defaults = {}, isShared, path }: CacheP
   return !shared && memory === false ? [{ path: at, message: NO_TIER }] : [];
 }
 
+/** One way to say where it is, and nothing beside it that has no meaning there. */
 function connectionFaults(connection: unknown): Fault[] {
   if (!isObject(connection)) return [];
   if ('getBuffer' in connection) return [];
-  const { url, ...others } = connection;
-  const rest = Object.keys(others).filter((name) => others[name] !== undefined);
-  if (url === undefined && connection['host'] === undefined) {
-    return [
-      { path: 'connection', message: 'needs a url or a host; is an environment variable not set?' },
-    ];
+  const given = Object.keys(connection).filter((name) => connection[name] !== undefined);
+  const place = ['url', 'cluster', 'host'].find((name) => given.includes(name));
+  if (place === undefined) {
+    const message = 'needs a url, a host or a cluster; is an environment variable not set?';
+    return [{ path: 'connection', message }];
   }
-  if (url === undefined || rest.length === 0) return [];
-  const message = `stands alone: put ${rest.join(', ')} into it, or give host instead`;
-  return [{ path: 'connection.url', message }];
+  const rest = given.filter((name) => MISPLACED[place]!(name)).join(', ');
+  if (rest === '') return [];
+  const message =
+    place === 'url'
+      ? `stands alone: put ${rest} into it, or give host instead`
+      : `stands without ${rest}: each node has a host and a port of its own, and database 0 alone`;
+  return [{ path: `connection.${place}`, message }];
 }
+
+/** What says nothing beside the place that was given. */
+const MISPLACED: Readonly<Record<string, (name: string) => boolean>> = {
+  url: (name) => name !== 'url',
+  cluster: (name) => ['host', 'port', 'db'].includes(name),
+  host: () => false,
+};
 
 /** The settings of valid options: own over the module's defaults over the library's. */
 export function cacheSettings(

@@ -1,7 +1,16 @@
 import type { ConnectionOptions as TlsOptions } from 'node:tls';
 
+/** Who connects, and whether over TLS. */
+interface Access {
+  /** True, or options of `tls.connect`. */
+  readonly tls?: boolean | TlsOptions;
+  readonly username?: string;
+  /** A function where it changes: asked with each connection and every few minutes; live connections sign in anew. */
+  readonly password?: string | (() => string | Promise<string>);
+}
+
 /**
- * Where the shared tier is: one Redis or Valkey node.
+ * Where the shared tier is: one Redis or Valkey node, or a cluster of them.
  *
  * @example
  * ElastiCacheModule.forRoot({ connection: { host: 'cache.internal', tls: true, password } })
@@ -11,17 +20,17 @@ export type ConnectionOptions =
       /** `redis://` or `rediss://` (TLS), with user, password and database number where needed. */
       readonly url: string;
     }
-  | {
+  | (Access & {
       readonly host: string;
       /** Default 6379. */
       readonly port?: number;
-      /** True, or options of `tls.connect`. */
-      readonly tls?: boolean | TlsOptions;
-      readonly username?: string;
-      readonly password?: string;
       /** Database number, default 0. */
       readonly db?: number;
-    };
+    })
+  | (Access & {
+      /** Nodes that are asked for the others; one is enough. */
+      readonly cluster: readonly { readonly host: string; readonly port?: number }[];
+    });
 
 /** Between two attempts to connect, the last half of it random. It does not grow: a Redis that is back is to be used at once. */
 const RECONNECT_MS = 100;
@@ -35,13 +44,53 @@ const DISCONNECT_TIMEOUT_MS = 100;
 /** With commands unanswered and nothing received for so long, the socket is given up: what waits in it would pile up. */
 const SOCKET_TIMEOUT_MS = 2_000;
 
+/** A node may be asked for its slots over TLS, signing in before it answers. */
+const SLOTS_TIMEOUT_MS = 5_000;
+
+/** The settings of a cluster. */
+export type ClusterSettings = Extract<ConnectionOptions, { cluster: unknown }>;
+
+/** What a password that changes is given to a client as. */
+export interface Rotation {
+  /** Made a text of when it is sent. */
+  readonly password: { toString(): string };
+  readonly Connector: unknown;
+}
+
 /**
  * What a client of ours is made with. A cache fails fast: nothing is queued while there is no
  * connection, and no command is sent a second time after a lost one, because a store that is
  * repeated late could bring back a value that was evicted meanwhile.
  */
-export function clientOptions(options: ConnectionOptions, random: () => number) {
-  return { ...('url' in options ? {} : hostOptions(options)), ...failingFast(random) };
+export function nodeOptions(
+  options: Exclude<ConnectionOptions, ClusterSettings>,
+  random: () => number,
+  rotation?: Rotation,
+) {
+  if ('url' in options) return failingFast(random);
+  const { host, port = 6379, db, ...access } = options;
+  return {
+    host,
+    port,
+    ...(db !== undefined && { db }),
+    ...accessOptions(access, rotation),
+    ...failingFast(random),
+  };
+}
+
+/** The same of a cluster. Names stay names, since certificates are made out to them. */
+export function clusterOptions(
+  { cluster: _, ...access }: ClusterSettings,
+  random: () => number,
+  rotation?: Rotation,
+) {
+  return {
+    lazyConnect: true,
+    dnsLookup: (name: string, found: (error: null, address: string) => void) => found(null, name),
+    slotsRefreshTimeout: SLOTS_TIMEOUT_MS,
+    clusterRetryStrategy: () => reconnectDelay(random),
+    redisOptions: { ...accessOptions(access, rotation), ...failingFast(random) },
+  };
 }
 
 /** What a client that waits for messages has in place of its model's options, which may be an application's. */
@@ -59,10 +108,19 @@ function failingFast(random: () => number) {
     autoResendUnfulfilledCommands: false,
     maxRetriesPerRequest: 0,
     maxLoadingRetryTime: RECONNECT_MS,
-    retryStrategy: () => RECONNECT_MS * (0.5 + random() / 2),
+    retryStrategy: () => reconnectDelay(random),
   };
 }
 
-function hostOptions({ tls, ...options }: Exclude<ConnectionOptions, { url: string }>) {
-  return { port: 6379, ...options, ...(tls ? { tls: tls === true ? {} : tls } : {}) };
+function accessOptions({ tls, username, password }: Access, rotation: Rotation | undefined) {
+  return {
+    ...(tls && { tls: tls === true ? {} : tls }),
+    ...(username !== undefined && { username }),
+    ...(typeof password === 'string' && { password }),
+    ...rotation,
+  };
+}
+
+function reconnectDelay(random: () => number): number {
+  return RECONNECT_MS * (0.5 + random() / 2);
 }

@@ -39,9 +39,9 @@ const ADVICE: readonly (readonly [RegExp, string])[] = [
   [/^CLUSTERDOWN/, 'slots without a primary: wait for the failover to end, or repair the cluster'],
   [
     /^(MOVED|ASK) /,
-    'the keys are in a cluster: hand in an ioredis Cluster as the connection, not a single node',
+    'the keys are in a cluster: give connection.cluster, not a single node',
   ],
-  [/^CROSSSLOT/, 'the keys are in a cluster: hand in an ioredis Cluster as the connection'],
+  [/^CROSSSLOT/, 'the keys are in a cluster: give connection.cluster'],
   [/^WRONGTYPE/, 'something else stands under the key: give the cache a namespace of its own'],
   [
     /^NOPERM/,

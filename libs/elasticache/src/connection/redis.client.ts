@@ -1,5 +1,5 @@
-/** `refresh` is a cluster's: it has asked anew which node has which slots. */
-export type ClientEvent = 'ready' | 'close' | 'end' | 'error' | 'refresh';
+/** Of a cluster: `refresh`, it has asked anew which node has which slots; `node error`, one of its nodes has failed. */
+export type ClientEvent = 'ready' | 'close' | 'end' | 'error' | 'refresh' | 'node error';
 
 type Argument = string | Buffer | number;
 
@@ -25,13 +25,14 @@ export interface RedisClient {
   disconnect(): void;
   quit(): Promise<unknown>;
   on(event: ClientEvent, listener: (error?: Error) => void): unknown;
+  emit(event: 'error', error: Error): unknown;
   off(event: ClientEvent, listener: (error?: Error) => void): unknown;
   getBuffer(key: string): Promise<Buffer | null>;
   mgetBuffer(keys: string[]): Promise<(Buffer | null)[]>;
   unlink(keys: string[]): Promise<number>;
   callBuffer(command: string, ...args: (Argument | Argument[])[]): Promise<unknown>;
   /** Of a cluster. */
-  nodes?(role: 'master'): RedisClient[];
+  nodes?(role: 'master' | 'all'): RedisClient[];
   /** Of a cluster: the places of each slot's nodes, its primary's first. */
   readonly slots?: readonly (readonly string[] | undefined)[];
 }

@@ -1,8 +1,11 @@
 import { CacheConfigurationError } from '../errors/cache.errors.js';
+import { type Clock, systemClock } from '../time/clock.js';
 import type { Random } from '../time/jitter.js';
-import { clientOptions, type ConnectionOptions, twinOptions } from './connection.options.js';
+import { type Driver, makeClient, type MadeClient } from './client.maker.js';
+import { type ConnectionOptions, twinOptions } from './connection.options.js';
 import { plainReason } from './plain.reason.js';
 import type { ClientEvent, RedisClient } from './redis.client.js';
+import { keepSignedIn } from './signing.in.js';
 
 /** What happens to the connection: a client makes many, one after the other. */
 export interface ConnectionChanges {
@@ -13,6 +16,18 @@ export interface ConnectionChanges {
   /** Of a cluster: other nodes may have the slots. */
   readonly moved: () => void;
 }
+
+interface ConnectionSettings {
+  readonly random: Random;
+  readonly clock?: Clock;
+  /** Default: the application's ioredis. */
+  readonly driver?: Driver;
+  /** How often live connections sign in anew, where the password changes. */
+  readonly signInMs?: number;
+}
+
+/** How the client of a connection signs in, where the password changes. */
+type Access = Pick<MadeClient, 'username' | 'password'> & ConnectionSettings;
 
 /** A URL, settings, or a client that somebody else closes. */
 export type ConnectionTarget = string | ConnectionOptions | RedisClient;
@@ -26,25 +41,33 @@ export class RedisConnection {
   private closed = false;
   private unwatch = () => {};
 
+  private readonly stopSigningIn: () => void = () => undefined;
+
   private constructor(
     private readonly client: RedisClient,
     /** Whether the client is ours, and we close it. */
     readonly owned: boolean,
-  ) {}
+    private readonly access?: Access,
+  ) {
+    const { username, password, random, signInMs: everyMs } = access ?? {};
+    if (password === undefined) return;
+    this.stopSigningIn = keepSignedIn(client, { username, password, random: random!, everyMs });
+  }
 
   /** Makes the client, which connects at {@link start} or with its first command. */
   static async open(
     target: ConnectionTarget,
-    { random }: { readonly random: Random },
+    settings: ConnectionSettings,
   ): Promise<RedisConnection> {
     if (isClient(target)) {
       assertUsable(target);
       return new RedisConnection(target, false);
     }
     const options = typeof target === 'string' ? { url: target } : target;
-    const client = await createClient(options, random);
+    const { driver, random, clock = systemClock } = settings;
+    const { client, ...secret } = await makeClient(options, { driver, random, clock });
     client.on('error', () => undefined); // whoever watches is told
-    return new RedisConnection(client, true);
+    return new RedisConnection(client, true, { ...secret, ...settings });
   }
 
   /** Starts connecting and returns at once: an application starts without its cache, too. */
@@ -101,12 +124,13 @@ export class RedisConnection {
       ? client.duplicate([], { redisOptions: { ...client.options?.redisOptions, ...own } })
       : client.duplicate(own);
     twin.on('error', () => undefined); // whoever uses it is told by its commands
-    return new RedisConnection(twin, true);
+    return new RedisConnection(twin, true, this.access);
   }
 
   /** Closes it at once, whatever waits. */
   cut(): void {
     this.closed = true;
+    this.stopSigningIn();
     this.client.disconnect();
   }
 
@@ -115,6 +139,8 @@ export class RedisConnection {
     this.unwatch();
     if (this.closed || !this.owned) return;
     this.closed = true;
+    this.stopSigningIn();
+    this.access?.password?.close();
     if (this.client.status === 'ready') await within(DRAIN_MS, this.client.quit());
     this.client.disconnect();
   }
@@ -153,22 +179,6 @@ function assertUsable({ options = {} }: RedisClient): void {
   }
   if (faults.length === 0) return;
   throw new CacheConfigurationError(faults.map((message) => ({ path: 'connection', message })));
-}
-
-async function createClient(options: ConnectionOptions, random: Random): Promise<RedisClient> {
-  const { Redis } = await importDriver();
-  const settings = clientOptions(options, random);
-  return 'url' in options ? new Redis(options.url, settings) : new Redis(settings);
-}
-
-async function importDriver() {
-  try {
-    return await import('ioredis');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ERR_MODULE_NOT_FOUND') throw error;
-    const message = 'a connection needs the package ioredis; run: npm i ioredis';
-    throw new CacheConfigurationError([{ path: 'connection', message }]);
-  }
 }
 
 /** Resolves when the attempt to connect succeeds, rejects when it fails or none is being made. */
