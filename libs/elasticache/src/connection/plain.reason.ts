@@ -37,10 +37,7 @@ const ADVICE: readonly (readonly [RegExp, string])[] = [
     'no memory left: set maxmemory-policy to allkeys-lru, shorten ttl, or take a larger node',
   ],
   [/^CLUSTERDOWN/, 'slots without a primary: wait for the failover to end, or repair the cluster'],
-  [
-    /^(MOVED|ASK) /,
-    'the keys are in a cluster: give connection.cluster, not a single node',
-  ],
+  [/^(MOVED|ASK) /, 'the keys are in a cluster: give connection.cluster, not a single node'],
   [/^CROSSSLOT/, 'the keys are in a cluster: give connection.cluster'],
   [/^WRONGTYPE/, 'something else stands under the key: give the cache a namespace of its own'],
   [
