@@ -5,7 +5,7 @@ import { moduleRules } from './elasticache.option-rules.js';
 import type { CacheOptions, ElastiCacheModuleOptions } from './elasticache.options.js';
 import type { Fault } from './errors/catalogue.js';
 import type { ScopeKind } from './key/scope.js';
-import { faultsIn, isObject, isText } from './invocation/option.rules.js';
+import { faultsIn, isObject, isPlainObject, isText } from './invocation/option.rules.js';
 import type { Eviction, Isolation } from './memory/memory.tier.js';
 import { type Duration, parseDuration } from './time/duration.js';
 
@@ -134,8 +134,7 @@ function tierFaults(own: CacheOptions, { defaults = {}, isShared, path }: CacheP
 
 /** One way to say where it is, and nothing beside it that has no meaning there. */
 function connectionFaults(connection: unknown): Fault[] {
-  if (!isObject(connection)) return [];
-  if ('getBuffer' in connection) return [];
+  if (!isPlainObject(connection)) return []; // a client, or told by its rule
   const given = Object.keys(connection).filter((name) => connection[name] !== undefined);
   const place = ['url', 'cluster', 'host'].find((name) => given.includes(name));
   if (place === undefined) {

@@ -80,8 +80,12 @@ it('answers without Redis, and uses it again when it is back', async () => {
     health = await demo.get('/health');
   }
   expect(health.body.status).toBe('ok');
-  await demo.get('/articles/7');
-  expect(await demo.get('/articles/7')).toMatchObject({ queries: 0, body: { title: 'Changed' } });
+  // Its caches are cleared first: it may have forgotten evictions.
+  let article = await demo.get('/articles/7');
+  while (article.queries > 0 && performance.now() < deadline) {
+    article = await demo.get('/articles/7');
+  }
+  expect(article).toMatchObject({ queries: 0, body: { title: 'Changed' } });
 });
 
 /** Every key and value, whatever the type, as text. */
