@@ -1,6 +1,9 @@
-import slotOf from 'cluster-key-slot';
+import keySlot from 'cluster-key-slot';
 
-export { slotOf };
+/** Where a key is on a cluster. */
+export function slotOf(key: string): number {
+  return keySlot(key);
+}
 
 /** What hashes to one slot of a cluster, together: no command may cross slots. */
 export function bySlot<T>(items: readonly T[], keyOf: (item: T) => string): T[][] {
