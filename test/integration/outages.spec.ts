@@ -176,6 +176,7 @@ describe('While Redis does not answer', () => {
     await articles.put(7, -1, { tags: ['news'] });
     await tier.refuse('evict');
     expect(await manager.evictTags('news')).toBe(false);
+    expect((await articles.explain(7)).miss).toBe('eviction pending');
     for (let i = 0; i < 3; i++) {
       expect(await articles.get(7)).toBeUndefined();
       expect((await articles.getMany([7])).size).toBe(0);

@@ -12,9 +12,11 @@ export async function explain(cache: NamedCache, ask: Ask): Promise<CacheExplana
   const tier = copy === undefined ? cache.kind : 'memory';
   const common = { key, parts, tier, versions, lease } as const;
   const freshness = entry === undefined ? 'dead' : cache.freshnessOf(entry, {});
-  if (entry === undefined || freshness === 'dead') {
+  const isPending = cache.isPending({ ...ask, tags: entry?.tags ?? look.tags ?? ask.tags });
+  if (entry === undefined || freshness === 'dead' || isPending) {
     const reason = entry === undefined ? look.miss! : 'expired';
-    const miss = reason === 'absent' ? cache.recorder.whyAbsent(ask.text) : reason;
+    const found = reason === 'absent' ? cache.recorder.whyAbsent(ask.text) : reason;
+    const miss = isPending ? 'eviction pending' : found;
     return {
       ...common,
       found: 'miss',
