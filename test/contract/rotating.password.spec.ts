@@ -76,12 +76,13 @@ describe.each(Object.keys(drivers))('A password that changes, %s', (name) => {
     it('is another one for each connection, also after a refusal', async () => {
       const nodes = places[place]!();
       await rotate(nodes);
-      const { works, told } = await open(nodes, async () => current);
+      const { connection, works, told } = await open(nodes, async () => current);
       await until('it works', works);
       await rotate(nodes);
       await cut(nodes);
       await until('it works again', works);
-      expect(inspect(told, { depth: 20, showHidden: true })).not.toMatch(/secret-/);
+      const shown = { depth: 20, showHidden: true };
+      expect(inspect([told, connection], shown)).not.toMatch(/secret-/);
     });
 
     it('is asked anew where the process slept longer than it lives', async () => {

@@ -11,7 +11,7 @@ export interface Endpoint {
 const PORT = 6379;
 
 /** Of serverless caches, for reading alone. */
-export const READER_PORT = 6380;
+const READER_PORT = 6380;
 
 const DOMAIN = '\\.cache\\.amazonaws\\.com(\\.cn)?$';
 
@@ -23,13 +23,8 @@ const SHAPES: readonly (readonly [RegExp, Topology])[] = [
   [new RegExp(`\\.\\d{4}\\.[^.]+${DOMAIN}`), 'single'],
 ];
 
-/** Names that are another thing than the endpoint that is wanted, and what to give instead. */
-const MISTAKES: readonly (readonly [RegExp, string])[] = [
-  [
-    new RegExp(`(^replica\\.|-ro\\.).*${DOMAIN}`),
-    'is a reader endpoint, which takes no writes: give the primary endpoint',
-  ],
-];
+/** Of replicas. */
+const READER = new RegExp(`(^replica\\.|-ro\\.).*${DOMAIN}`);
 
 /** An endpoint as AWS shows it: a name, with or without the port. Undefined where it is none. */
 export function parsedEndpoint(text: unknown): Endpoint | undefined {
@@ -46,8 +41,9 @@ export function topologyOf(endpoint: Endpoint | undefined): Topology | undefined
 
 /** What is wrong with an endpoint for a topology, before anything is connected. */
 export function endpointFault({ host, port }: Endpoint, topology: Topology): string | undefined {
-  const mistake = MISTAKES.find(([shape]) => shape.test(host));
-  if (mistake !== undefined) return mistake[1];
+  if (READER.test(host)) {
+    return 'is a reader endpoint, which takes no writes: give the primary endpoint';
+  }
   const shape = topologyOf({ host, port });
   if (topology === 'serverless' && port === READER_PORT) {
     return `has the port ${READER_PORT}, which takes no writes: give ${PORT}`;

@@ -105,7 +105,7 @@ export class NamedCache {
     return entry;
   }
 
-  /** The values of all of these; undefined, and nothing is counted, where one is not in memory. */
+  /** The values of all of these; undefined, and nothing is counted, where one is not in memory, or is asked for twice. */
   valuesInMemory(keys: readonly ShortKey[]): unknown[] | undefined {
     if (this.mayConceal) return undefined;
     const now = this.clock.now();
@@ -115,6 +115,7 @@ export class NamedCache {
       if (entry === undefined) return undefined;
       entries.push(entry);
     }
+    if (new Set(entries).size < entries.length) return undefined;
     return entries.map((entry, i) => {
       this.recorder.hit(keys[i]!, 'memory');
       return this.handOutHit(entry);
@@ -156,8 +157,9 @@ export class NamedCache {
     const findings: Finding[] = [];
     const missing: Ask[] = [];
     const places: number[] = [];
+    const mayCopy = takesCopies(options);
     for (const [i, ask] of asks.entries()) {
-      const entry = takesCopies(options) ? this.findInMemory(ask.text, now) : undefined;
+      const entry = mayCopy ? this.findInMemory(ask.text, now) : undefined;
       const isPending = entry === undefined && this.isPending(ask);
       findings.push(
         entry ? { entry, freshness: 'fresh' } : isPending ? this.withheld(ask.text) : concealed,

@@ -1,6 +1,5 @@
 import type { Ask, Lease, Versions } from '../store/cache.store.js';
 import { newToken } from '../store/token.js';
-import { CacheTransaction } from '../coherence/cache.transaction.js';
 import type { SingleFlight } from './cache.policy.js';
 import type { Turn } from './queued.loads.js';
 import { ManyFailures } from './cache.recorder.js';
@@ -10,7 +9,7 @@ import { seenTags } from './inheritance.js';
 import { inheritFrom, isLoading, waiting } from './load.context.js';
 import type { Finding } from './finding.js';
 import type { NamedCache } from './named.cache.js';
-import { allOrNone, bearUnstored, isJoinable } from './read.load.js';
+import { allOrNone, bearUnstored, isJoinable, mayQueue } from './read.load.js';
 import type { Outcome, Revive, Target } from './read.target.js';
 
 /** A cache that a batch reads and fills, with the keys as they are asked of it. */
@@ -164,7 +163,7 @@ function joinedIn(flight: Flight, cache: NamedCache): Joined {
 
 /**
  * Has what will not be stored share in the loads of its keys that are queued, or be queued itself; see
- * {@link QueuedLoads}. Nothing is awaited between the decision and this: who comes after finds it.
+ * {@link QueuedLoads}. All in one turn: of two batches with keys in common one joins the other for all of them.
  */
 export function enqueue(
   batch: Batch,
@@ -174,9 +173,7 @@ export function enqueue(
   const { parts, sharing } = batch;
   const { cache, asks } = parts[0]!;
   const turns = new Map<number, Turn>();
-  const isAlone =
-    sharing === false || cache.loads.isInside || CacheTransaction.current() !== undefined;
-  if (isAlone) return turns;
+  if (!mayQueue(cache, sharing)) return turns;
   for (const [i, share] of shares) {
     if (share.kind !== 'load' || share.lease !== undefined) continue;
     const { text } = asks[i]!;

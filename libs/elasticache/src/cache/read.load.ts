@@ -229,6 +229,14 @@ export function bearUnstored(
   }
 }
 
+/**
+ * Whether a load whose value will not be stored shares in {@link QueuedLoads}. A unit of work and those
+ * beside it see different truths; code that has room does not wait for what has none.
+ */
+export function mayQueue({ loads }: NamedCache, sharing: SingleFlight | undefined): boolean {
+  return sharing !== false && !loads.isInside && CacheTransaction.current() === undefined;
+}
+
 /** Nothing may be stored; the load may still be shared with those who began to wait before it began. */
 export async function loadUnstored(target: Target, loader: Loader, view?: View): Promise<Outcome> {
   const { cache, ask } = target;
@@ -239,10 +247,7 @@ export async function loadUnstored(target: Target, loader: Loader, view?: View):
     bearUnstored(target, await cache.versionsOf(ask, view), inheritance);
     inheritFrom(inheritance);
   }
-  // A unit of work and those beside it see different truths; code that has room does not wait for what has none.
-  const isAlone =
-    loader.sharing === false || cache.loads.isInside || CacheTransaction.current() !== undefined;
-  if (isAlone) return { ...(await load()), own: true };
+  if (!mayQueue(cache, loader.sharing)) return { ...(await load()), own: true };
   const { loaded, own } = await cache.queued.run(ask.text, {
     load,
     certain: loader.certain,

@@ -46,9 +46,9 @@ interface Counted {
 
 /**
  * The shared tier with copies in this process's memory. What is read and what is loaded is copied;
- * what is written is not, until it is read, but where memory alone is to keep it. An invalidation is acknowledged by the shared tier, then
- * by the bus, and then our own copies go: in any other order a read that comes in between could take
- * in again what was just removed.
+ * what is written is not, until it is read, but where memory alone is to keep it. An invalidation is
+ * acknowledged by the shared tier, then by the bus, and then our own copies go: in any other order a
+ * read that comes in between could take in again what was just removed.
  */
 export class TieredStore implements CacheStore {
   readonly unsent?: NonNullable<CacheStore['unsent']>;

@@ -26,7 +26,8 @@ const MOST_DELAY_MS = 5_000;
  * in its place, and whoever connects sees to it first that it holds a fresh one.
  */
 export class RotatingPassword {
-  private known = '';
+  /** So that nothing which shows objects shows it. */
+  #known = '';
   private knownAt = Number.NEGATIVE_INFINITY;
   private asking: Promise<string> | undefined;
   private renewal: NodeJS.Timeout | undefined;
@@ -36,12 +37,7 @@ export class RotatingPassword {
 
   /** What is sent. */
   toString(): string {
-    return this.known;
-  }
-
-  /** No error shows it. */
-  toJSON(): string {
-    return '[password]';
+    return this.#known;
   }
 
   /** Before a connection: waits for one that is not old. Does not fail: the server will say that the old one is wrong. */
@@ -74,9 +70,9 @@ export class RotatingPassword {
     const { source, clock, onFailure } = this.parts;
     for (let attempt = 1; ; attempt++) {
       try {
-        this.known = checked(await source());
+        this.#known = checked(await source());
         this.knownAt = clock.now();
-        return this.known;
+        return this.#known;
       } catch (error) {
         if (attempt === 1) onFailure(error);
         if (attempt === MOST_ATTEMPTS || this.closed) throw error;

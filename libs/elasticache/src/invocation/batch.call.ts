@@ -1,5 +1,4 @@
 import { CacheTransaction } from '../coherence/cache.transaction.js';
-import type { CacheFamily } from '../cache/cache.family.js';
 import type { Loaded } from '../cache/flight.js';
 import { readManyThrough } from '../cache/read.through.many.js';
 import { CacheError } from '../errors/cache.errors.js';
@@ -11,8 +10,8 @@ import { pendingEvicts, settle } from './write.operations.js';
 
 /** What a batch asks, sorted out. */
 interface Sorted {
-  /** The elements that are looked up, each key once. */
-  readonly cached: unknown[];
+  /** The elements that are looked up, each key once, each as a call of its own. */
+  readonly cached: ElementCall[];
   /** Their keys. */
   readonly texts: string[];
   /** The elements that the condition leaves uncached. */
@@ -47,7 +46,8 @@ export async function batchCall(
   const named = step.namedKeys(call, batch); // it may change the batch
   const { plainFamily } = plan;
   const keys = plainFamily && step.shortKeys(named ?? batch);
-  const hits = keys && hitsOf(plainFamily, step, keys);
+  // Where all are in memory and nothing else is to be done, no element costs a step of its own.
+  const hits = keys && (plainFamily.only ?? plainFamily.current(step.where)).valuesInMemory(keys);
   if (hits !== undefined) return hits;
   const { tags } = plan;
   const early = pendingEvicts(plan.earlyEvicts, call, { tags, unit: undefined });
@@ -86,11 +86,10 @@ async function readBatch(
   const { cached, texts, uncached, places } = sorted;
   if (cached.length === 0 && uncached.length > 0) return run(uncached);
   const caches = step.caches(call);
-  const callOf = (i: number) => new ElementCall(call, cached[i]);
   const parts = caches.map((cache) => ({
     cache,
-    asks: texts.map((text, i) => step.ask(callOf(i), text, cache)),
-    optionsOf: (i: number) => step.keepOptionsIn(cache, step.keepOptions(callOf(i))),
+    asks: texts.map((text, i) => step.ask(cached[i]!, text, cache)),
+    optionsOf: (i: number) => step.keepOptionsIn(cache, step.keepOptions(cached[i]!)),
   }));
   const sharing = caches
     .map((cache) => cache.sharingOf(step.options))
@@ -99,7 +98,7 @@ async function readBatch(
   const { revive } = plan.reviver;
   const batch = { parts, sharing, revive };
   const read = await readManyThrough(batch, async (missing, { isReload = false }) => {
-    const missed = missing.map((i) => cached[i]);
+    const missed = missing.map((i) => cached[i]!.element);
     let running: Promise<unknown[]>;
     if (isReload) running = runBatch(plan, call, missed);
     else if (first !== undefined) running = run(missed);
@@ -126,16 +125,6 @@ function batchOf(step: Step<'many'>, { args: [batch] }: Call): readonly unknown[
   throw new CacheError('CACHE_OPTION_VALUE', { where: step.where, option: 'keys', problem });
 }
 
-/** The results, where all are in memory and nothing else is to be done: then no element costs a step of its own. */
-function hitsOf(
-  family: CacheFamily,
-  { where }: Step<'many'>,
-  keys: readonly ShortKey[],
-): unknown[] | undefined {
-  if (new Set(keys).size < keys.length) return undefined;
-  return (family.only ?? family.current(where)).valuesInMemory(keys);
-}
-
 interface Elements {
   readonly elements: readonly unknown[];
   /** As `keys` names them. */
@@ -157,7 +146,7 @@ function sort(step: Step<'many'>, call: Call, { elements, named, keys }: Element
       places.push(place ?? cached.length);
       if (place !== undefined) continue;
       known.set(text, cached.length);
-      cached.push(element);
+      cached.push(own);
       texts.push(text);
     } else {
       places.push(-uncached.push(element));
