@@ -24,6 +24,21 @@ class Loads {
   readonly one = async (id: number): Promise<string> => (await this.many([id])).get(id)!;
 }
 
+/** Has a write of key 1 under way, and answers with what ends it. */
+async function writing(articles: Cache<number, string>): Promise<() => Promise<void>> {
+  const [door, begun] = [gate(), gate()];
+  const put = articles.put(1, async () => {
+    begun.open();
+    await door.opened;
+    return 'written';
+  });
+  await begun.opened;
+  return () => {
+    door.open();
+    return put;
+  };
+}
+
 const named = (...ids: number[]) => new Map(ids.map((id) => [id, `article ${id}`]));
 
 describe.each(tiers)('Loads of batches whose values cannot be stored, %s', (name) => {
@@ -69,49 +84,26 @@ describe.each(tiers)('Loads of batches whose values cannot be stored, %s', (name
     'since a write is under way: one runs, one is queued; first a %s',
     async (first) => {
       const started = await start();
-      const write = gate();
-      const begun = gate();
-      const put = started.articles.put(1, async () => {
-        begun.open();
-        await write.opened;
-        return 'written';
-      });
-      await begun.opened;
+      const end = await writing(started.articles);
       await areTwo(started, first);
-      write.open();
-      await put;
+      await end();
       expect(await started.articles.get(1)).toBe('written');
     },
   );
 
   it('bring what else is missing along', async () => {
     const { articles, loads } = await start();
-    const write = gate();
-    const begun = gate();
-    const put = articles.put(1, async () => {
-      begun.open();
-      await write.opened;
-      return 'written';
-    });
-    await begun.opened;
+    const end = await writing(articles);
     loads.door.open();
     expect(await articles.getOrLoadMany([1, 2], loads.many)).toEqual(named(1, 2));
     expect(loads.batches).toEqual([[1, 2]]);
     expect(await articles.getMany([1, 2])).toEqual(named(2));
-    write.open();
-    await put;
+    await end();
   });
 
   it('that have no value for a key leave it to whoever has asked for it alone', async () => {
     const { articles, loads, quiet } = await start();
-    const write = gate();
-    const begun = gate();
-    const put = articles.put(1, async () => {
-      begun.open();
-      await write.opened;
-      return 'written';
-    });
-    await begun.opened;
+    const end = await writing(articles);
     const before = articles.getOrLoadMany([1], loads.many);
     await loads.started.opened;
     const empty = articles.getOrLoadMany([1], async () => new Map());
@@ -120,8 +112,7 @@ describe.each(tiers)('Loads of batches whose values cannot be stored, %s', (name
     await quiet();
     loads.door.open();
     expect(await Promise.all([before, empty, single])).toEqual([named(1), new Map(), 'own']);
-    write.open();
-    await put;
+    await end();
   });
 
   it('are shared with nobody who wants to be alone', async () => {

@@ -1,7 +1,4 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
-import type { DynamicModule } from '@nestjs/common';
-import { Test, type TestingModule } from '@nestjs/testing';
-import { Cluster } from 'ioredis';
+import { describe, expect, it } from '@jest/globals';
 import {
   CacheEvict,
   CacheManager,
@@ -10,14 +7,13 @@ import {
   Cacheable,
   CacheableMany,
   type ElastiCacheModuleOptions,
-  ElastiCacheModule,
   fromResult,
   glob,
 } from 'nestjs-elasticache';
 import type { Cache } from 'nestjs-elasticache';
 import { gate, recordFailures, times } from '../support/cache.application.js';
+import { onCluster } from '../support/cluster.application.js';
 import { type CommandCounts, commandsDuring } from '../support/command.counts.js';
-import { type RedisCluster, startRedisCluster } from '../support/redis.cluster.js';
 import { moveSlots } from '../support/slot.migration.js';
 import { timed, until } from '../support/waiting.js';
 
@@ -61,44 +57,23 @@ class Articles {
 }
 
 const ids = times(300, (id) => id);
-const silence = () => {};
-const quiet = { log: silence, warn: silence, error: silence };
 let namespaces = 0;
 
 describe('On a cluster of three primaries', () => {
-  let cluster: RedisCluster;
-  const clients: Cluster[] = [];
-  const applications: TestingModule[] = [];
-
-  beforeAll(async () => {
-    cluster = await startRedisCluster();
-  });
-  afterEach(async () => {
-    await Promise.all(applications.splice(0).map((application) => application.close()));
-    for (const client of clients.splice(0)) client.disconnect();
-  });
-  afterAll(() => cluster?.stop());
+  const on = onCluster();
 
   /** An application with a client of its own. */
   async function start(options: ElastiCacheModuleOptions = {}) {
-    const client = new Cluster(cluster.startupNodes);
-    client.on('error', () => {});
-    clients.push(client);
     const failures = recordFailures();
     const namespace = `cluster${++namespaces}`;
-    const module: DynamicModule = ElastiCacheModule.forRoot({
+    const settings = {
       namespace,
-      connection: client,
       errorHandler: failures.handle,
       defaults: { timeouts: { store: '5s' } },
-      caches: { strict: { consistency: 'strict' } },
+      caches: { strict: { consistency: 'strict' as const } },
       ...options,
-    });
-    const application = await Test.createTestingModule({ imports: [module], providers: [Articles] })
-      .setLogger(quiet)
-      .compile();
-    applications.push(application);
-    await application.init();
+    };
+    const application = await on.start(settings, [Articles]);
     const manager = application.get(CacheManager);
     const articles = manager.getCache<number, string>('articles');
     await until('connected', () => articles.evict(-1));
@@ -112,7 +87,7 @@ describe('On a cluster of three primaries', () => {
       const names = ['~cache:articles', '~writes:articles', '~bus'];
       const slots = await Promise.all(
         names.map((name) =>
-          cluster.nodes[0]!.command('CLUSTER', 'KEYSLOT', `${namespace}:${name}`),
+          on.cluster.nodes[0]!.command('CLUSTER', 'KEYSLOT', `${namespace}:${name}`),
         ),
       );
       if (slots.every((slot) => Number(slot) < 10_000)) return namespace;
@@ -121,9 +96,9 @@ describe('On a cluster of three primaries', () => {
 
   const fill = (cache: Cache, count = 300) =>
     cache.putMany(times(count, (id) => [id, `article ${id}`] as const));
-  const keysOn = () => Promise.all(cluster.nodes.map((node) => node.keys('*')));
+  const keysOn = () => Promise.all(on.cluster.nodes.map((node) => node.keys('*')));
   const perNode = async (work: () => Promise<unknown>): Promise<CommandCounts[]> => {
-    const [first, second, third] = cluster.nodes;
+    const [first, second, third] = on.cluster.nodes;
     const counts: CommandCounts[] = [];
     await commandsDuring(first!, async () => {
       counts[1] = await commandsDuring(second!, async () => {
@@ -152,7 +127,7 @@ describe('On a cluster of three primaries', () => {
     }
     expect(await manager.evictTags('all', ...ids.map((id) => `of article ${id}`))).toBe(true);
     expect(failures.seen).toEqual([]);
-    for (const node of cluster.nodes) {
+    for (const node of on.cluster.nodes) {
       for (const key of await node.keys('*')) expect(await node.command('PTTL', key)).not.toBe(-1);
     }
   });
@@ -277,9 +252,9 @@ describe('On a cluster of three primaries', () => {
     const { articles, service, manager, failures } = await start();
     await fill(articles);
     await articles.evict(7);
-    const keys = (await cluster.nodes[0]!.keys('*:articles:*')).slice(0, 20);
+    const keys = (await on.cluster.nodes[0]!.keys('*:articles:*')).slice(0, 20);
     expect(keys.length).toBe(20);
-    await moveSlots(cluster, keys, { from: 0, to: 2 });
+    await moveSlots(on.cluster, keys, { from: 0, to: 2 });
     expect((await articles.getMany(ids)).size).toBe(299);
     expect(await service.find(7)).toBe('article 7');
     await fill(articles);
@@ -297,7 +272,7 @@ describe('On a cluster of three primaries', () => {
     const defaults = { timeouts: { store: '500ms' } };
     const { articles, failures } = await start({ namespace, defaults });
     await fill(articles);
-    const [, , third] = cluster.nodes;
+    const [, , third] = on.cluster.nodes;
     const lost = (await third!.keys(`${namespace}:*:articles:*`)).length;
     expect(lost).toBeGreaterThan(50);
     await third!.kill();
@@ -316,7 +291,7 @@ describe('On a cluster of three primaries', () => {
       expect(failures.seen.length).toBeGreaterThan(0);
     } finally {
       await third!.restart();
-      await cluster.ready();
+      await on.cluster.ready();
     }
     await until('it is used again, once what was forgotten is cleared', async () => {
       await fill(articles);

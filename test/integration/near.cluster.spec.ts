@@ -1,31 +1,16 @@
 /** Two applications with copies in memory of what is spread over a real cluster; the stream is on one of its nodes. */
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
-import { Test, type TestingModule } from '@nestjs/testing';
-import { Cluster } from 'ioredis';
-import { type Cache, CacheManager, ElastiCacheModule, glob } from 'nestjs-elasticache';
+import { describe, expect, it } from '@jest/globals';
+import { type Cache, CacheManager, glob } from 'nestjs-elasticache';
 import { times } from '../support/cache.application.js';
+import { onCluster } from '../support/cluster.application.js';
 import { commandsDuring } from '../support/command.counts.js';
-import { type RedisCluster, startRedisCluster } from '../support/redis.cluster.js';
 import { until } from '../support/waiting.js';
 
 const ids = times(30, (id) => id);
-const silence = () => {};
-const quiet = { log: silence, warn: silence, error: silence };
 let namespaces = 0;
 
 describe('Copies in memory in front of a cluster of three primaries', () => {
-  let cluster: RedisCluster;
-  const clients: Cluster[] = [];
-  const applications: TestingModule[] = [];
-
-  beforeAll(async () => {
-    cluster = await startRedisCluster();
-  });
-  afterEach(async () => {
-    await Promise.all(applications.splice(0).map((application) => application.close()));
-    for (const client of clients.splice(0)) client.disconnect();
-  });
-  afterAll(() => cluster?.stop());
+  const on = onCluster();
 
   interface Running {
     readonly manager: CacheManager;
@@ -36,22 +21,11 @@ describe('Copies in memory in front of a cluster of three primaries', () => {
   let titles: string;
 
   async function startIn(namespace: string, maxStaleness: string): Promise<Running> {
-    const client = new Cluster(cluster.startupNodes).on('error', () => {});
-    clients.push(client);
-    const application = await Test.createTestingModule({
-      imports: [
-        ElastiCacheModule.forRoot({
-          namespace,
-          connection: client,
-          errorHandler: () => {},
-          defaults: { jitter: 0, memory: { maxStaleness }, timeouts: { store: '5s' } },
-        }),
-      ],
-    })
-      .setLogger(quiet)
-      .compile();
-    applications.push(application);
-    await application.init();
+    const application = await on.start({
+      namespace,
+      errorHandler: () => {},
+      defaults: { jitter: 0, memory: { maxStaleness }, timeouts: { store: '5s' } },
+    });
     const manager = application.get(CacheManager);
     const rows = manager.getCache<number, string>('rows');
     await until('connected', () => rows.evict(-1));
@@ -76,7 +50,7 @@ describe('Copies in memory in front of a cluster of three primaries', () => {
   async function looks(work: () => Promise<unknown>): Promise<number> {
     let all = work;
     let sum = 0;
-    for (const node of cluster.nodes) {
+    for (const node of on.cluster.nodes) {
       const inner = all;
       all = async () => void (sum += (await commandsDuring(node, inner)).of['mget'] ?? 0);
     }
@@ -98,7 +72,7 @@ describe('Copies in memory in front of a cluster of three primaries', () => {
     ['an eviction by a pattern', ({ rows }) => rows.evictMatching(glob`*`)],
   ])('end with %s, here at once and elsewhere soon, whatever node has the key', async (_, end) => {
     const { one, two } = await startTwo();
-    for (const node of cluster.nodes) expect(await node.keys('*:rows:*')).not.toEqual([]);
+    for (const node of on.cluster.nodes) expect(await node.keys('*:rows:*')).not.toEqual([]);
     titles = 'second';
     const expected = ids.map((id) => `second ${id}`);
     await end(two);
@@ -108,21 +82,21 @@ describe('Copies in memory in front of a cluster of three primaries', () => {
 
   it('are no hits while the node of the stream does not answer, and are again later', async () => {
     const { one, stream } = await startTwo('300ms');
-    const held = await Promise.all(cluster.nodes.map((node) => node.keys(stream)));
+    const held = await Promise.all(on.cluster.nodes.map((node) => node.keys(stream)));
     const place = held.findIndex((keys) => keys.length > 0);
-    const others = cluster.nodes.filter((_, i) => i !== place);
+    const others = on.cluster.nodes.filter((_, i) => i !== place);
     const elsewhere = (await others[0]!.keys('*:rows:*'))
       .map((key) => Number(key.split(':').at(-1)))
       .find((id) => ids.includes(id))!;
     const mgets = async () =>
       (await commandsDuring(others[0]!, () => one.rows.get(elsewhere))).of['mget'] ?? 0;
     expect(await mgets()).toBe(0);
-    cluster.nodes[place]!.pause();
+    on.cluster.nodes[place]!.pause();
     try {
       await until('a read of Redis', async () => (await mgets()) > 0);
       expect(await one.rows.get(elsewhere)).toBe(`first ${elsewhere}`);
     } finally {
-      cluster.nodes[place]!.resume();
+      on.cluster.nodes[place]!.resume();
     }
     await inMemory(one);
   });

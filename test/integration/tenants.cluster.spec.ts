@@ -1,39 +1,17 @@
-import { once } from 'node:events';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
-import { Test, type TestingModule } from '@nestjs/testing';
-import { Cluster } from 'ioredis';
-import { CacheContext, CacheManager, ElastiCacheModule } from 'nestjs-elasticache';
+import { describe, expect, it } from '@jest/globals';
+import { CacheContext, CacheManager } from 'nestjs-elasticache';
 import type { ElastiCacheModuleOptions } from 'nestjs-elasticache';
 import { times } from '../support/cache.application.js';
-import { type RedisCluster, startRedisCluster } from '../support/redis.cluster.js';
+import { onCluster } from '../support/cluster.application.js';
 
 const key = { id: 'k', key: Buffer.alloc(32, 3) };
 const older = { id: 'j', key: Buffer.alloc(32, 4) };
 
 describe('Tenants on a cluster of three primaries', () => {
-  let cluster: RedisCluster;
-  const clients: Cluster[] = [];
-  let application: TestingModule | undefined;
-
-  beforeAll(async () => {
-    cluster = await startRedisCluster();
-  });
-  afterEach(async () => {
-    await application?.close();
-    for (const client of clients.splice(0)) client.disconnect();
-  });
-  afterAll(() => cluster.stop());
+  const on = onCluster();
 
   async function start(options: ElastiCacheModuleOptions): Promise<CacheManager> {
-    // A busy machine is no outage.
-    const client = new Cluster(cluster.startupNodes, { slotsRefreshTimeout: 10_000 });
-    clients.push(client);
-    await once(client, 'ready');
-    const settings = { connection: client, defaults: { timeouts: { store: '10s' } }, ...options };
-    application = await Test.createTestingModule({
-      imports: [ElastiCacheModule.forRoot(settings)],
-    }).compile();
-    await application.init();
+    const application = await on.start({ defaults: { timeouts: { store: '10s' } }, ...options });
     return application.get(CacheManager);
   }
 
