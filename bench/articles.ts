@@ -1,4 +1,4 @@
-import type { Article } from './question.js';
+import type { Article, World } from './question.js';
 
 export const ARTICLES = 10_000;
 export const BATCH = 100;
@@ -28,6 +28,18 @@ export function articleOf(id: number): Article {
     views: (id * 7919) % 100_000,
     published: id % 5 !== 0,
     createdAt: 1_700_000_000_000 + id * 60_000,
+  };
+}
+
+/** The floor of a hit in memory: an async function over a Map. */
+export function overMap(load: World['load']): (id: number) => Promise<Article> {
+  const articles = new Map<number, Article>();
+  return async (id) => {
+    const known = articles.get(id);
+    if (known !== undefined) return known;
+    const article = await load(id);
+    articles.set(id, article);
+    return article;
   };
 }
 

@@ -1,5 +1,5 @@
 /** What does a batch of a hundred hits in this process's memory cost? */
-import { drawBatches } from './articles.js';
+import { drawBatches, overMap } from './articles.js';
 import { decoratedMany, inRedis, programmaticMany } from './elasticache.subject.js';
 import type { Article, Contender, Question, Subject, World } from './question.js';
 
@@ -7,14 +7,7 @@ const HOUR_MS = 3_600_000;
 
 /** One call an article, as without batches. */
 async function oneByOne({ load }: World): Promise<Subject> {
-  const [articles, idsOf] = [new Map<number, Article>(), drawBatches()];
-  const findOne = async (id: number) => {
-    const known = articles.get(id);
-    if (known !== undefined) return known;
-    const article = await load(id);
-    articles.set(id, article);
-    return article;
-  };
+  const [findOne, idsOf] = [overMap(load), drawBatches()];
   return { call: (batch) => Promise.all(idsOf(batch).map(findOne)) };
 }
 

@@ -1,4 +1,5 @@
 /** What does a hit in this process's memory cost? 10,000 articles of 1 KB, asked for as Zipf has it, one at a time. */
+import { overMap } from './articles.js';
 import { decorated, inRedis, programmatic } from './elasticache.subject.js';
 import { peers } from './memory.peers.js';
 import type { Article, Question, World } from './question.js';
@@ -32,18 +33,6 @@ async function byHand({ load }: World) {
   return { call: (id: number) => articles.findOne(id) };
 }
 
-async function overMap({ load }: World) {
-  const articles = new Map<number, Article>();
-  const findOne = async (id: number) => {
-    const known = articles.get(id);
-    if (known !== undefined) return known;
-    const article = await load(id);
-    articles.set(id, article);
-    return article;
-  };
-  return { call: findOne };
-}
-
 type Isolation = 'shared' | 'freeze' | 'clone';
 
 const memory = (isolation: Isolation) => ({ caches: { articles: { memory: { isolation } } } });
@@ -56,7 +45,7 @@ export default {
   calls: 'hits',
   cases: [{ name: '', inFlight: 1, batch: 4096 }],
   contenders: [
-    { name: 'async function over a Map', create: overMap },
+    { name: 'async function over a Map', create: async ({ load }) => ({ call: overMap(load) }) },
     { name: 'decorator by hand', create: byHand },
     { name: '**@Cacheable**, `shared`', create: decorated(memory('shared')) },
     { name: '**@Cacheable**, `freeze`', create: decorated(memory('freeze')) },
