@@ -22,7 +22,7 @@ describe('staleIfError, while Redis is away and the database fails', () => {
   });
 
   /** Copies are not believed for long, so that nobody vouches for them once Redis is away. */
-  async function start(staleIfError?: string) {
+  async function start(staleIfError?: string, consistency?: 'strict') {
     const proxy = await startProxy(tier.redis);
     ends.push(() => proxy.stop());
     const url = new URL(tier.connection().connection!);
@@ -35,6 +35,7 @@ describe('staleIfError, while Redis is away and the database fails', () => {
         timeouts: {},
         memory: { maxStaleness: '100ms' },
         ...(staleIfError !== undefined && { staleIfError }),
+        ...(consistency && { consistency }),
       },
     });
     const rates = running.cache('rates');
@@ -65,6 +66,13 @@ describe('staleIfError, while Redis is away and the database fails', () => {
     const { service, rates } = await start('1m');
     expect(await rates.evict(7)).toBe(false);
     await expect(service.find(7)).rejects.toThrow('the bank is closed');
+  });
+
+  it('serves none in strict mode, where nobody may be wrong', async () => {
+    const { service, rates } = await start('1m', 'strict');
+    await unvouched(rates);
+    await expect(service.find(7)).rejects.toThrow('the bank is closed');
+    expect(rates.stats().staleServed).toBe(0);
   });
 
   it('serves none for longer, and none where it was not asked for', async () => {
