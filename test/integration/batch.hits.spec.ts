@@ -1,6 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
 import { CacheableMany, CacheTransaction } from 'nestjs-elasticache';
 import { onTier, tiers } from '../support/cache.application.js';
+import { commandsDuring } from '../support/command.counts.js';
+import { until } from '../support/waiting.js';
 
 class Rows {
   readonly asked: number[][] = [];
@@ -38,6 +40,16 @@ describe.each(tiers)('A batch whose elements are there, %s', (name) => {
     expect(cache('rows').stats()).toMatchObject({ hits: 2, misses: 2, loads: 1 });
   });
 
+  it('is of the elements that were asked for, whatever becomes of their array', async () => {
+    const { service: rows } = await tier.start(Rows);
+    await rows.find([1]);
+    const ids = [1, 2];
+    const finding = rows.find(ids);
+    ids.splice(0, 2, 8, 9);
+    expect(await finding).toEqual(['row 1', 'row 2']);
+    expect(rows.asked).toEqual([[1], [2]]);
+  });
+
   it('reads past what its unit of work has evicted', async () => {
     const { service: rows, cache } = await tier.start(Rows);
     await rows.find([1, 2]);
@@ -46,5 +58,30 @@ describe.each(tiers)('A batch whose elements are there, %s', (name) => {
       expect(await rows.find([1, 2])).toEqual(['row 1', 'row 2']);
     });
     expect(rows.asked).toEqual([[1, 2], [2]]);
+  });
+});
+
+describe('A batch in Redis alone', () => {
+  const tier = onTier('redis');
+
+  it('is looked up once, where some are missing, too', async () => {
+    const { service: rows, cache } = await tier.start(Rows);
+    const looks = async (work: () => Promise<unknown>) =>
+      (await commandsDuring(tier.redis, work)).of['mget'];
+    await rows.find([1, 2]);
+    expect(await looks(() => rows.find([1, 2]))).toBe(1);
+    expect(await looks(() => rows.find([1, 2, 3]))).toBe(1);
+    expect(await looks(() => cache('rows').getMany([1, 2, 4]))).toBe(1);
+    expect(rows.asked).toEqual([[1, 2], [3]]);
+  });
+
+  it('is loaded anew for what expires soon, and waits for nothing', async () => {
+    const options = { caches: { rows: { ttl: '10s', refreshAhead: 0.01 } } };
+    const { service: rows } = await tier.start(Rows, options);
+    await rows.find([1, 2]);
+    await until('the reload', async () => {
+      expect(await rows.find([1, 2])).toEqual(['row 1', 'row 2']);
+      return rows.asked.length > 1;
+    });
   });
 });

@@ -27,6 +27,7 @@ import { readOne } from './read.through.js';
 import type { Batch } from './read.load.many.js';
 import { readManyThrough } from './read.through.many.js';
 import { mergedTags, tagsFault } from './tags.js';
+import { AsksAlike, lookForPlainHits, NOT_LOOKED_UP } from './plain.hits.js';
 import { evictInUnit, putInUnit, putManyInUnit } from './unit.writes.js';
 
 /** The same for all calls without options: nothing is made of them. */
@@ -117,8 +118,13 @@ export class CacheFacade<K extends Key = Key, V = unknown> implements Cache<K, V
     const { named } = this;
     const asked = [...keys];
     const { texts, unique, places } = this.uniqueTexts(asked);
-    const asks = texts.map((text) => ({ text, tags: named.tags }));
-    const findings = await named.findMany(asks);
+    const { tags } = named;
+    const found = places
+      ? NOT_LOOKED_UP
+      : await lookForPlainHits(named, new AsksAlike(texts, { tags }));
+    if (found.values) return new Map(asked.map((key, i) => [key, found.values![i] as V]));
+    const asks = texts.map((text) => ({ text, tags }));
+    const findings = await named.findMany(asks, {}, found.looks);
     for (const [i, { freshness }] of findings.entries()) {
       if (freshness === 'stale') named.recorder.miss(texts[i]!, 'expired');
     }

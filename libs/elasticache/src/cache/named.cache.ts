@@ -2,7 +2,7 @@ import { CacheTransaction } from '../coherence/cache.transaction.js';
 import { type Evicted, noJournal, type PlaceJournal } from '../coherence/journal.js';
 import type { Entry, Tier } from '../entry/cache.entry.js';
 import { type Freshness, freshnessOf } from '../entry/freshness.js';
-import { CacheSerializationError } from '../errors/cache.errors.js';
+import { type CacheError, CacheSerializationError } from '../errors/cache.errors.js';
 import type { MissReason } from '../events/cache.events.js';
 import type { ShortKey } from '../key/key.layout.js';
 import type { Memory } from '../memory/memory.tier.js';
@@ -151,13 +151,17 @@ export class NamedCache {
     );
   }
 
-  /** `find` for many keys, in one round trip. */
-  async findMany(asks: readonly Ask[], options: FindOptions = {}): Promise<Finding[]> {
+  /** `find` for many keys, in one round trip; in none where they were looked up. */
+  async findMany(
+    asks: readonly Ask[],
+    options: FindOptions = {},
+    known?: readonly (Look | CacheError)[],
+  ): Promise<Finding[]> {
     const now = this.clock.now();
     const findings: Finding[] = [];
     const missing: Ask[] = [];
     const places: number[] = [];
-    const mayCopy = takesCopies(options);
+    const mayCopy = known === undefined && takesCopies(options);
     for (const [i, ask] of asks.entries()) {
       const entry = mayCopy ? this.findInMemory(ask.text, now) : undefined;
       const isPending = entry === undefined && this.isPending(ask);
@@ -167,7 +171,7 @@ export class NamedCache {
       if (entry === undefined && !isPending) places[missing.push(ask) - 1] = i;
     }
     if (missing.length === 0) return findings;
-    const looks = await this.store.lookMany(missing);
+    const looks = known ? places.map((place) => known[place]!) : await this.store.lookMany(missing);
     const arrived = this.clock.now();
     const { method } = options;
     const failures = new ManyFailures(this.recorder, { operation: 'get', method });
@@ -361,7 +365,7 @@ export class NamedCache {
   }
 
   /** Whether what is in memory has to be looked at before it is believed. */
-  private get mayConceal(): boolean {
+  get mayConceal(): boolean {
     return CacheTransaction.isAnyOpen || !this.journal.isEmpty();
   }
 

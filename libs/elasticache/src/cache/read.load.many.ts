@@ -1,4 +1,5 @@
-import type { Ask, Lease, Versions } from '../store/cache.store.js';
+import type { CacheError } from '../errors/cache.errors.js';
+import type { Ask, Lease, Look, Versions } from '../store/cache.store.js';
 import { newToken } from '../store/token.js';
 import type { SingleFlight } from './cache.policy.js';
 import type { Turn } from './queued.loads.js';
@@ -18,6 +19,8 @@ export interface Part {
   readonly asks: readonly Ask[];
   /** Made where they are needed: of hits those of one element are. */
   readonly optionsOf: (i: number) => KeepOptions;
+  /** What stands under them, where that was looked up before. */
+  readonly looks?: readonly (Look | CacheError)[] | undefined;
 }
 
 /** A batch of keys, each there once, over the caches that are asked in order and all filled. */

@@ -137,7 +137,7 @@ async function lookUpMany(
     const missing = missingOf(results);
     if (missing.length === 0) break;
     const asked = missing.map((i) => asks[i]!);
-    const found = await cache.findMany(asked, part.optionsOf(missing[0]!));
+    const found = await cache.findMany(asked, part.optionsOf(missing[0]!), part.looks);
     const site = { cache, revive: batch.revive };
     const findings: (Finding | undefined)[] = [];
     const due: number[] = [];

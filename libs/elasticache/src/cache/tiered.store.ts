@@ -6,6 +6,7 @@ import type { Invalidation } from '../memory/near.caches.js';
 import type { NearTier } from '../memory/near.tier.js';
 import type {
   Ask,
+  Asks,
   CacheStore,
   Claim,
   ClaimOptions,
@@ -65,13 +66,13 @@ export class TieredStore implements CacheStore {
     return shared.look(ask, fill).then(fill);
   }
 
-  async lookMany(asks: readonly Ask[]): Promise<(Look | CacheError)[]> {
+  async lookMany(asks: Asks): Promise<(Look | CacheError)[]> {
     const { shared, near, clock } = this.parts;
     const { count } = near;
     const looks = await shared.lookMany(asks);
     const now = clock.now();
     return looks.map((look, i) =>
-      look instanceof Error ? look : this.filled(asks[i]!, look, count, now),
+      look instanceof Error ? look : this.filled(asks.at(i)!, look, count, now),
     );
   }
 

@@ -322,6 +322,20 @@ describe('a value that cannot be stored', () => {
   });
 });
 
+describe('JSON with a key __proto__', () => {
+  it.each([
+    '{"__proto__":1}',
+    '{"a":{"__proto__":{"x":1}}}',
+    '[[{"__proto__":null}]]',
+    '{"\\u005f_proto__":{"x":1}}',
+  ])('fails: %s', async (text) => {
+    const codec = new EntryCodec({ serializer: 'json' });
+    const header = (await encode(codec, entryOf(1))).subarray(0, HEADER_BYTES);
+    const error = await failureOf(() => decode(codec, Buffer.concat([header, Buffer.from(text)])));
+    expect(error.code).toBe('CACHE_UNDECODABLE');
+  });
+});
+
 describe('bytes that nest deeper than any value', () => {
   const deep: [string, (levels: number) => Buffer][] = [
     ['json', (n) => Buffer.from('['.repeat(n) + ']'.repeat(n))],

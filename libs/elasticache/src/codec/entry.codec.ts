@@ -7,7 +7,7 @@ import {
   tagsBytes,
   TOKEN_BYTES,
 } from './entry.versions.js';
-import { copyOf, isWithinDepth } from './value.walk.js';
+import { copyOf, isSound } from './value.walk.js';
 import { CacheSerializationError } from '../errors/cache.errors.js';
 import {
   compress,
@@ -267,10 +267,9 @@ export class EntryCodec {
       const shown = header[2] === CUSTOM ? cause : undefined;
       throw undecodable(where, 'the payload is damaged', shown);
     }
-    // A level takes a byte at least, so most payloads need no walk.
-    const isShallow = header[2] === CUSTOM || bytes.length - from <= MAX_DEPTH;
-    if (!isShallow && !isWithinDepth(value)) {
-      throw undecodable(where, `the value is nested deeper than ${MAX_DEPTH} levels`);
+    if (header[2] !== CUSTOM && !isSound(value)) {
+      const problem = `the value is nested deeper than ${MAX_DEPTH} levels, or has a key __proto__`;
+      throw undecodable(where, problem);
     }
     if (!emissions && tags.length === 0) return { value, createdAt, expiresAt };
     if (emissions && !Array.isArray(value)) {

@@ -4,6 +4,7 @@ import type { BuiltInSerializer } from './serializer.js';
 
 /** Ahead of JSON in the tagged form; no JSON text begins with it. */
 const MARK = '$';
+const MARK_CODE = MARK.charCodeAt(0);
 
 const dialect: Dialect = {
   text: (text) => text,
@@ -28,17 +29,10 @@ export const jsonSerializer: BuiltInSerializer = {
       ? bytes
       : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
     const text = buffer.toString('utf8', from);
-    return text[0] === MARK ? untagged(parse(text.slice(1))) : parse(text);
+    if (text.charCodeAt(0) !== MARK_CODE) return JSON.parse(text); // its keys are looked at with its depth
+    return untagged(JSON.parse(text.slice(1), refusePrototypeKey));
   },
 };
-
-// JSON.parse makes an own `__proto__` of what may be anybody's bytes. A reviver costs more than the
-// parsing itself, so it runs only where such a key can be, written out or escaped. (V8 looks for up to
-// six characters by memchr, for more of them one by one.)
-function parse(text: string): unknown {
-  const isSuspect = text.includes('__pro') || text.includes('\\u');
-  return JSON.parse(text, isSuspect ? refusePrototypeKey : undefined);
-}
 
 function refusePrototypeKey(key: string, value: unknown): unknown {
   if (key === '__proto__') throw new SyntaxError('an object has a key `__proto__`');

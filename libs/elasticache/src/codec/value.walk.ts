@@ -100,24 +100,28 @@ function copyOther(value: object, depth: number, verified: boolean): object {
   return copyObject(value, depth, verified);
 }
 
-/** Whether no more than so many objects lie inside each other in what was decoded: nobody stored a deeper one. */
-export function isWithinDepth(value: unknown, depth = 0): boolean {
+/**
+ * Whether nobody but us can have stored what was decoded: no more than so many objects lie inside each other,
+ * and none has a key `__proto__`, of which JSON.parse makes one that an assignment elsewhere would obey.
+ */
+export function isSound(value: unknown, depth = 0): boolean {
   if (typeof value !== 'object' || value === null || ArrayBuffer.isView(value)) return true;
   if (depth >= MAX_DEPTH) return false;
-  if (value instanceof Map) return areWithinDepth([...value.keys(), ...value.values()], depth);
-  if (value instanceof Set) return areWithinDepth([...(value as Set<unknown>)], depth);
-  if (Array.isArray(value)) return areWithinDepth(value, depth);
+  if (value instanceof Map) return areSound([...value.keys(), ...value.values()], depth);
+  if (value instanceof Set) return areSound([...(value as Set<unknown>)], depth);
+  if (Array.isArray(value)) return areSound(value, depth);
   for (const key in value) {
+    if (key === '__proto__') return false;
     const part = (value as Record<string, unknown>)[key];
-    if (typeof part === 'object' && !isWithinDepth(part, depth + 1)) return false;
+    if (typeof part === 'object' && !isSound(part, depth + 1)) return false;
   }
   return true;
 }
 
-function areWithinDepth(parts: readonly unknown[], depth: number): boolean {
+function areSound(parts: readonly unknown[], depth: number): boolean {
   for (let i = 0; i < parts.length; i++) {
     const part = parts[i];
-    if (typeof part === 'object' && !isWithinDepth(part, depth + 1)) return false;
+    if (typeof part === 'object' && !isSound(part, depth + 1)) return false;
   }
   return true;
 }

@@ -1,5 +1,8 @@
 import { CacheTransaction } from '../coherence/cache.transaction.js';
 import type { Loaded } from '../cache/flight.js';
+import { AsksAlike, lookForPlainHits, type Looked, NOT_LOOKED_UP } from '../cache/plain.hits.js';
+import type { NamedCache } from '../cache/named.cache.js';
+import type { Part } from '../cache/read.load.many.js';
 import { readManyThrough } from '../cache/read.through.many.js';
 import { CacheError } from '../errors/cache.errors.js';
 import type { ShortKey } from '../key/key.layout.js';
@@ -46,13 +49,19 @@ export async function batchCall(
   const named = step.namedKeys(call, batch); // it may change the batch
   const { plainFamily } = plan;
   const keys = plainFamily && step.shortKeys(named ?? batch);
-  // Where all are in memory and nothing else is to be done, no element costs a step of its own.
-  const hits = keys && (plainFamily.only ?? plainFamily.current(step.where)).valuesInMemory(keys);
+  const elements = Array.from<unknown>(batch); // the caller may change it meanwhile
+  // Where all are there and nothing else is to be done, no element costs a step of its own.
+  const cache = keys && (plainFamily.only ?? plainFamily.current(step.where));
+  const hits = cache?.valuesInMemory(keys!);
   if (hits !== undefined) return hits;
+  const { values, looks } = cache
+    ? await lookUp(step, call, { cache, keys: keys! })
+    : NOT_LOOKED_UP;
+  if (values !== undefined) return values;
   const { tags } = plan;
   const early = pendingEvicts(plan.earlyEvicts, call, { tags, unit: undefined });
   const late = pendingEvicts(plan.lateEvicts, call, { tags, unit: CacheTransaction.current() });
-  const sorted = sort(step, call, { elements: Array.from<unknown>(batch), named, keys });
+  const sorted = sort(step, call, { elements, named, keys });
   await evictEarly(early);
   const { original } = plan.method;
   const around = new AroundMethod(
@@ -64,7 +73,7 @@ export async function batchCall(
   );
   let results: unknown[];
   try {
-    results = await readBatch(plan, step, { call, sorted, run: around.run });
+    results = await readBatch(plan, step, { call, sorted, run: around.run, looks });
   } catch (error) {
     const value = around.brought;
     if (value) await Promise.allSettled(late.map((evict) => evict.finish({ value })));
@@ -74,6 +83,17 @@ export async function batchCall(
   return results;
 }
 
+/** Looks for all elements at once, where they are alike but for their keys. */
+async function lookUp(
+  step: Step<'many'>,
+  call: Call,
+  { cache, keys }: { cache: NamedCache; keys: readonly ShortKey[] },
+): Promise<Looked> {
+  const isAlike = step.hasFixedTags && new Set(keys).size === keys.length;
+  if (!isAlike) return NOT_LOOKED_UP;
+  return lookForPlainHits(cache, new AsksAlike(keys, step.ask(call, '', cache)));
+}
+
 async function readBatch(
   plan: MethodPlan,
   step: Step<'many'>,
@@ -81,7 +101,13 @@ async function readBatch(
     call,
     sorted,
     run,
-  }: { call: Call; sorted: Sorted; run: (batch: unknown[]) => Promise<unknown[]> },
+    looks,
+  }: {
+    call: Call;
+    sorted: Sorted;
+    run: (batch: unknown[]) => Promise<unknown[]>;
+    looks: Part['looks'];
+  },
 ): Promise<unknown[]> {
   const { cached, texts, uncached, places } = sorted;
   if (cached.length === 0 && uncached.length > 0) return run(uncached);
@@ -90,6 +116,7 @@ async function readBatch(
     cache,
     asks: texts.map((text, i) => step.ask(cached[i]!, text, cache)),
     optionsOf: (i: number) => step.keepOptionsIn(cache, step.keepOptions(cached[i]!)),
+    looks,
   }));
   const sharing = caches
     .map((cache) => cache.sharingOf(step.options))

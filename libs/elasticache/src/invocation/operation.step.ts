@@ -171,6 +171,11 @@ export class Step<K extends OperationKind = OperationKind> {
     return (this.options as { tags?: Tags }).tags instanceof FromResult;
   }
 
+  /** Whether all calls know the same tags before the result is there. */
+  get hasFixedTags(): boolean {
+    return typeof (this.options as { tags?: Tags }).tags !== 'function';
+  }
+
   /** The options of what a call stores in a cache. */
   keepOptionsIn(cache: NamedCache, options: KeepOptions): KeepOptions {
     const freshness = freshnessFor(

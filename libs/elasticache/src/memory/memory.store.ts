@@ -5,6 +5,7 @@ import { boundedText } from '../key/key.layout.js';
 import { plainTag } from '../key/tag.names.js';
 import type {
   Ask,
+  Asks,
   CacheStore,
   Claim,
   ClaimOptions,
@@ -62,8 +63,8 @@ export class MemoryStore implements CacheStore {
     return this.lookNow(ask);
   }
 
-  async lookMany(asks: readonly Ask[]): Promise<Look[]> {
-    return asks.map((ask) => this.lookNow(ask));
+  async lookMany(asks: Asks): Promise<Look[]> {
+    return Array.from({ length: asks.length }, (_, place) => this.lookNow(asks.at(place)!));
   }
 
   async claim(ask: Ask, view: View, { token, replaced }: ClaimOptions): Promise<Claim> {

@@ -29,6 +29,14 @@ export interface Ask {
   readonly only?: Tier | undefined;
 }
 
+/** What is asked of many keys: an array, or what makes each where it is needed. */
+export interface Asks {
+  readonly length: number;
+  /** What all have in common, where they differ in their keys alone. */
+  readonly like?: Pick<Ask, 'tags' | 'lateTags'>;
+  at(place: number): Ask | undefined;
+}
+
 /** The versions that stood at one moment. Two are equal where their stamps are. */
 export interface Versions {
   readonly stamp: string;
@@ -132,7 +140,7 @@ export interface CacheStore {
   /** `late` is told what came after the caller was told that it comes too late. */
   look(ask: Ask, late?: (look: Look) => void): Promise<Look>;
   /** In the order asked, in one round trip; the error for what could not be looked up among them. Does not reject. */
-  lookMany(asks: readonly Ask[]): Promise<(Look | CacheError)[]>;
+  lookMany(asks: Asks): Promise<(Look | CacheError)[]>;
   /** After a look. */
   claim(ask: Ask, view: View, options: ClaimOptions): Promise<Claim>;
   /** Stores and gives the lease up. False where it was lost. */
@@ -193,7 +201,7 @@ export const noGuard: Guard = { lift: async () => 0, lapse: () => undefined };
 /** Stands in where caching is off: nothing is found, and nothing may be stored. */
 export const noStore: CacheStore = {
   look: async () => ({ miss: 'absent', view: nothing }),
-  lookMany: async (asks) => asks.map(() => ({ miss: 'absent', view: nothing })),
+  lookMany: async ({ length }) => Array.from({ length }, () => ({ miss: 'absent', view: nothing })),
   claim: async () => ({ kind: 'barred' }),
   keep: async () => false,
   keepMany: async (writes) => writes.map(() => false),

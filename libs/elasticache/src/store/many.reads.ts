@@ -4,8 +4,8 @@ import { type Bytes, type Exchange, fetch, type ReadBatch } from './read.batch.j
 /** What is asked of many, by their places, and what is made of each; `failed` where there is nothing to make it of, or that failed. */
 export interface Many<T> {
   readonly count: number;
-  /** All different. */
   readonly keyOf: (place: number) => string;
+  /** Most places have one and the same array, which is looked up once for them. */
   readonly versionsOf: (place: number) => readonly string[];
   readonly made: (bytes: Bytes, versions: readonly Bytes[], place: number) => T | Promise<T>;
   readonly failed: (error: unknown) => T;
@@ -84,20 +84,26 @@ export class ManyReads {
   private async fetch({ keyOf, versionsOf }: Many<unknown>, [from, to]: Range): Promise<Fetched> {
     const keys: string[] = [];
     for (let place = from; place < to; place++) keys.push(keyOf(place));
-    const known = new Map<string, number>();
-    const indexOf = (key: string) => {
-      const index = known.get(key) ?? keys.push(key) - 1;
-      known.set(key, index);
-      return index;
-    };
-    const lists = listsOf(versionsOf, [from, to], (list) => list.map(indexOf));
+    const indices = new Map<string, number>();
+    let last: readonly string[] | undefined;
+    for (let place = from; place < to; place++) {
+      const list = versionsOf(place);
+      if (list === last) continue;
+      last = list;
+      for (const key of list) if (!indices.has(key)) indices.set(key, keys.push(key) - 1);
+    }
     const found = await fetch(this.parts.exchange, keys);
-    const versions = listsOf(
-      (place) => lists[place - from]!,
-      [from, to],
-      (list) => list.map((index) => found[index]!),
-    );
-    return { found, versionsOf: (place) => versions[place - from]! };
+    last = undefined;
+    let versions: readonly Bytes[] = [];
+    return {
+      found,
+      versionsOf: (place) => {
+        const list = versionsOf(place);
+        if (list !== last) versions = list.map((key) => found[indices.get(key)!]!);
+        last = list;
+        return versions;
+      },
+    };
   }
 
   private async getEach<T>(many: Many<T>): Promise<T[]> {
@@ -124,22 +130,6 @@ function rangesOf(count: number, head: number): Range[] {
     ranges.push([from, Math.min(count, from + most)]);
   }
   return ranges;
-}
-
-/** What is made of the list of each place: most have one and the same, of which it is made once. */
-function listsOf<L extends object, T>(
-  listOf: (place: number) => L,
-  [from, to]: Range,
-  make: (list: L) => T,
-): T[] {
-  const lists: T[] = [];
-  let last: L | undefined;
-  for (let place = from; place < to; place++) {
-    const list = listOf(place);
-    lists.push(list === last ? lists.at(-1)! : make(list));
-    last = list;
-  }
-  return lists;
 }
 
 /** What cannot be made fails alone. */

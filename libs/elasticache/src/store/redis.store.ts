@@ -12,6 +12,7 @@ import type { Glob } from '../key/glob.js';
 import { plainTag } from '../key/tag.names.js';
 import type {
   Ask,
+  Asks,
   CacheStore,
   Claim,
   ClaimOptions,
@@ -82,16 +83,20 @@ export class RedisStore implements CacheStore {
     return Promise.all([bytes, this.reads.versions(versions)]).then((all) => judge(...all));
   }
 
-  async lookMany(asks: readonly Ask[]): Promise<(Look | CacheError)[]> {
+  async lookMany(asks: Asks): Promise<(Look | CacheError)[]> {
     const { layout, idleMs } = this.parts;
+    const { length } = asks;
     if (idleMs !== undefined) {
-      return Promise.all(asks.map((ask) => this.look(ask).catch((error: CacheError) => error)));
+      const lookAt = (place: number) =>
+        this.look(asks.at(place)!).catch((error: CacheError) => error);
+      return Promise.all(Array.from({ length }, (_, place) => lookAt(place)));
     }
+    const alike = asks.like && this.stamps.keysOf(asks.like);
     return this.many.get<Look | CacheError>({
-      count: asks.length,
-      keyOf: (place) => layout.entry(asks[place]!.text),
-      versionsOf: (place) => this.stamps.keysOf(asks[place]!),
-      made: (bytes, found, place) => this.judge(asks[place]!, bytes, found),
+      count: length,
+      keyOf: (place) => layout.entry(asks.at(place)!.text),
+      versionsOf: (place) => alike ?? this.stamps.keysOf(asks.at(place)!),
+      made: (bytes, found, place) => this.judge(asks.at(place)!, bytes, found),
       failed: (error) => error as CacheError,
     });
   }
