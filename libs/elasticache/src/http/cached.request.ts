@@ -87,7 +87,7 @@ export class CachedRequest {
     if (claim.kind === 'changed') return 'changed';
     const { ask, finding } = seen;
     const known = cache.flights.get(claim.token);
-    if (known?.lease && !cache.store.isCurrent(known.lease, finding.view!)) {
+    if (known?.lease && !(await cache.store.isCurrent(known.lease, finding.view!))) {
       return { replaced: claim.token };
     }
     const sharing = cache.sharingOf({});
