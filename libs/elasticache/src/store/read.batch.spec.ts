@@ -1,6 +1,8 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { Redis } from 'ioredis';
+import { gate } from '../../../../test/support/gate.js';
 import { type RedisServer, startRedis } from '../../../../test/support/redis.server.js';
+import { until } from '../../../../test/support/waiting.js';
 import type { RedisClient } from '../connection/redis.client.js';
 import { type Bytes, ReadBatch } from './read.batch.js';
 
@@ -98,6 +100,28 @@ describe('Reads of one turn of the event loop', () => {
     );
     expect(outcome).toEqual(keys.map((key) => [key, 'v']));
     expect(mgets).toBe(16);
+  });
+
+  it('while others are under way wait for those of the rest of the round', async () => {
+    const [asked, answering] = [[] as string[][], gate()];
+    const batch = reads(async (send) => {
+      const mgetBuffer = (keys: string[]) => (asked.push(keys), client.mgetBuffer(keys));
+      const found = await send({ mgetBuffer } as RedisClient);
+      await answering.opened;
+      return found;
+    });
+    const first = batch.get('a', [], shown);
+    await until('the first is sent', () => asked.length === 1);
+    const second = batch.get('b', [], shown);
+    const third = new Promise((resolve) => {
+      process.nextTick(() => process.nextTick(() => resolve(batch.get('c', [], shown))));
+    });
+    await until('the others are sent', () => asked.length > 1);
+    answering.open();
+    await Promise.all([first, second, third]);
+    expect(asked).toEqual([['a'], ['b', 'c']]);
+    await batch.get('d', [], shown);
+    expect(asked).toHaveLength(3);
   });
 
   it('are a command each, sent at once, where they are not gathered', async () => {

@@ -1,3 +1,5 @@
+import { setImmediate } from 'node:timers';
+
 import type { RedisClient } from '../connection/redis.client.js';
 import { bySlot, chunks } from './slots.js';
 
@@ -46,12 +48,16 @@ const MOST_READS = 32;
 /**
  * The reads asked for in one turn of the event loop go out together, as MGET, each key once: one
  * write to the socket and one deadline for all of them is half the price, and the version of a cache
- * is read once for all its entries. Reads are merged only while unsent: what was asked for and what
+ * is read once for all its entries. While others are under way, which the server has to answer first, a
+ * read waits for what else this round of the loop brings: the requests that have arrived on other sockets
+ * ask with one command, not with one each. Reads are merged only while unsent: what was asked for and what
  * was evicted in the same turn keep no order, but a read only ever comes later than it was asked
  * for, and so never sees an older value. On a cluster there is one MGET a slot.
  */
 export class ReadBatch {
   private pending: Pending[] = [];
+  /** Commands that are not answered yet. */
+  private underWay = 0;
 
   constructor(private readonly parts: ReadBatchParts) {}
 
@@ -87,8 +93,9 @@ export class ReadBatch {
   private add(read: Pending): void {
     const { gathers = true } = this.parts;
     if (this.pending.push(read) > 1) return;
-    if (gathers) process.nextTick(() => this.send());
-    else this.send();
+    if (!gathers) this.send();
+    else if (this.underWay === 0) process.nextTick(() => this.send());
+    else setImmediate(() => this.send());
   }
 
   private send(): void {
@@ -118,8 +125,7 @@ export class ReadBatch {
         read[which]?.(key === undefined ? null : at(key), known.get(versions)!);
       }
     };
-    const fetching = fetch(this.parts.exchange, [...indices.keys()], handTo('late'));
-    fetching.then(handTo('arrived'), (error: unknown) => {
+    this.fetch([...indices.keys()], handTo('late')).then(handTo('arrived'), (error: unknown) => {
       for (const { failed } of reads) failed(error);
     });
   }
@@ -154,10 +160,18 @@ export class ReadBatch {
     }
   }
 
+  private fetch(keys: string[], late: (found: Bytes[]) => void): Promise<Bytes[]> {
+    const fetching = fetch(this.parts.exchange, keys, late);
+    const ended = () => this.underWay--;
+    this.underWay++;
+    fetching.then(ended, ended);
+    return fetching;
+  }
+
   private fetchWhenever(keys: string[]): Omit<Place, 'index'> {
     let sending!: Promise<Bytes[]>;
     const whenever = new Promise<Bytes[]>((resolve) => {
-      sending = fetch(this.parts.exchange, keys, resolve);
+      sending = this.fetch(keys, resolve);
       sending.then(resolve, () => undefined); // told to each read that waits for it
     });
     return { sending, whenever };
