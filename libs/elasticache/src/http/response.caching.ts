@@ -33,8 +33,9 @@ const SAFE = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PROPFIND', 'REPORT', '
 /** Longer than anybody's links, and short enough that strangers do not fill the cache with them. */
 const LONGEST_URL = 4_096;
 
-/** Keys that are remembered of a route at a time. */
+/** Keys that are remembered of a route at a time, and up to which length. */
 const MOST_REMEMBERED = 1_000;
+const LONGEST_REMEMBERED = 512;
 
 /** What is remembered of a route beside its plan. */
 interface Route {
@@ -42,6 +43,8 @@ interface Route {
   /** Keys without a variant that had answers. */
   readonly seen: Set<string>;
   readonly texts: Map<string, string>;
+  /** Those of the entries under a key of such a cache: a tag of a URI takes longer to make than to read. */
+  readonly tags: Map<string, readonly string[]>;
 }
 
 /** The responses of one application: which are cached, where, and how a request is answered. */
@@ -173,13 +176,7 @@ export class ResponseCaching {
     const { plan, seen } = route;
     const isKnown = seen.has(base);
     if (plan.vary.length > 0 && !isKnown) remember(seen, base);
-    const { tags } = plan.options;
-    const own = typeof tags === 'object' ? tags : [];
-    const tagsOf = () => {
-      const uris = plan.key ? [] : [uriTag(exchange.hostname, pathOf(exchange.url))];
-      const { cache } = place;
-      return mergedTags(cache.tags, cache.nameTags([...own, ...uris]));
-    };
+    const tagsOf = () => (plan.key ? tagsOfAnswer(request) : rememberedTags(request, base));
     const texts = () => textsOf(request, base);
     const { maker } = this;
     const reply = ({ target }: Exchange, body: unknown) => this.parts.reply(target, body);
@@ -203,7 +200,7 @@ export class ResponseCaching {
     let route = ofType.get(handler);
     if (route === undefined) {
       const plan = routePlan(type, handler, this.parts.surroundings());
-      route = { plan, seen: new Set(), texts: new Map() };
+      route = { plan, seen: new Set(), texts: new Map(), tags: new Map() };
       ofType.set(handler, route);
       this.check(route.plan);
     }
@@ -239,4 +236,27 @@ interface ReadRequest {
 function remember(seen: Set<string>, text: string): void {
   if (seen.size >= MOST_REMEMBERED) seen.clear();
   seen.add(text);
+}
+
+/** The tags that are known before there is an answer. */
+function tagsOfAnswer({ route, exchange, place: { cache } }: ReadRequest): readonly string[] {
+  const { options, key } = route.plan;
+  const own = typeof options.tags === 'object' ? options.tags : [];
+  const uris = key ? [] : [uriTag(exchange.hostname, pathOf(exchange.url))];
+  return mergedTags(cache.tags, cache.nameTags([...own, ...uris]));
+}
+
+/** The same list each time, for a key that says host and path. */
+function rememberedTags(request: ReadRequest, base: string): readonly string[] {
+  const { route, place } = request;
+  const { tags } = route;
+  const key = `${place.cache.place.scope}\n${base}`;
+  const known = tags.get(key);
+  if (known !== undefined) return known;
+  const made = tagsOfAnswer(request);
+  if (key.length <= LONGEST_REMEMBERED) {
+    if (tags.size >= MOST_REMEMBERED) tags.clear();
+    tags.set(key, made);
+  }
+  return made;
 }
