@@ -172,7 +172,7 @@ export class ResponseCaching {
     base: string,
     demands: ClientDemands | undefined,
   ): Promise<Observable<unknown>> {
-    const { route, exchange, place } = request;
+    const { route } = request;
     const { plan, seen } = route;
     const isKnown = seen.has(base);
     if (plan.vary.length > 0 && !isKnown) remember(seen, base);
