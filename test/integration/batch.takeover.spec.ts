@@ -2,6 +2,7 @@
 import { describe, expect, it } from '@jest/globals';
 import type { Cache } from 'nestjs-elasticache';
 import { gate, onTier, times } from '../support/cache.application.js';
+import { commandsDuring, countsOf } from '../support/command.counts.js';
 import { startProgram } from '../support/application.process.js';
 import { until } from '../support/waiting.js';
 
@@ -27,7 +28,7 @@ describe('Batches that wait for the load of another process', () => {
     };
     const read = (i: number) => caches[i]!.getOrLoadMany(KEYS, load);
     const isWaiting = (i: number) => until('it waits', () => caches[i]!.stats().misses > 0);
-    return { namespace, caches, loads, read, isWaiting };
+    return { namespace, caches, loads, load, read, isWaiting };
   }
 
   const rows = new Map(KEYS.map((key) => [key, `row ${key}`]));
@@ -80,5 +81,28 @@ describe('Batches that wait for the load of another process', () => {
     await Promise.all([1, 2].map(isWaiting));
     await holder.kill();
     await expectTakenOver(running, reads);
+  });
+
+  it('claim few of many keys in a round, and all of them once one is free', async () => {
+    const many = times(300, (i) => i);
+    const { caches, load, loads } = await start(2);
+    const [started, door] = [gate(), gate()];
+    const first = caches[0]!.getOrLoadMany(many, async () => {
+      started.open();
+      await door.opened;
+      throw new Error('own');
+    });
+    first.catch(() => {});
+    await started.opened;
+    let runs = 0;
+    const second = caches[1]!.getOrLoadMany(many, (missing) => (runs++, load(missing)));
+    const { of } = await commandsDuring(tier.redis, async () => {
+      const mgets = async () => (await countsOf(tier.redis))['mget'] ?? 0;
+      await until('it has looked often', async () => (await mgets()) > 200);
+    });
+    expect(of['evalsha']).toBeLessThan(of['mget']!);
+    door.open();
+    expect((await second).size).toBe(many.length);
+    expect([runs, loads.size]).toEqual([1, many.length]);
   });
 });

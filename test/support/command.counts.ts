@@ -11,13 +11,20 @@ export async function commandsDuring(
 ): Promise<CommandCounts> {
   await redis.command('CONFIG', 'RESETSTAT');
   await work();
+  const of = await countsOf(redis);
+  const total = Object.values(of).reduce((sum, calls) => sum + calls, 0);
+  return { of, total };
+}
+
+/** The calls of each command since the server started, or was last asked by {@link commandsDuring}. */
+export async function countsOf(
+  redis: Pick<RedisServer, 'command'>,
+): Promise<Record<string, number>> {
   const lines = String(await redis.command('INFO', 'commandstats')).matchAll(
     /cmdstat_([^:]+):calls=(\d+)/g,
   );
   const counts = [...lines].map(([, name, calls]) => [name!, Number(calls)] as const);
-  const of = Object.fromEntries(counts.filter(([name]) => !OWN.test(name)));
-  const total = Object.values(of).reduce((sum, calls) => sum + calls, 0);
-  return { of, total };
+  return Object.fromEntries(counts.filter(([name]) => !OWN.test(name)));
 }
 
 export interface CommandCounts {

@@ -20,6 +20,9 @@ export interface OwnLoad {
   state: 'running' | 'done' | 'failed';
 }
 
+/** Keys that a round claims of those that other processes load. */
+const MOST_TRIED = 64;
+
 /** A load that ended without a value for the key: there is none. */
 const NOT_THERE: Outcome = { value: undefined, own: false };
 
@@ -44,6 +47,8 @@ class Others {
   readonly holders = new Map<number, string>();
   private readonly left: number[] = [];
   private readonly joins: Promise<void>[] = [];
+  /** Where among the keys the next round claims. */
+  private tried = 0;
 
   constructor(
     private readonly batch: Batch,
@@ -75,7 +80,7 @@ class Others {
       await this.nextRound();
       const views = await this.look(cache.clock.now() >= until);
       if (this.own.state !== 'done') continue;
-      const won = await this.claim(views);
+      const won = await this.claimFree(views);
       if (won.length > 0) await loadMissing(this.batch, won, this.loading);
     }
   }
@@ -107,10 +112,28 @@ class Others {
     return views;
   }
 
-  private async claim(views: ReadonlyMap<number, View>): Promise<number[]> {
+  /** Of many keys some are claimed in turn, to see whether they are free yet; where one is, so may be the others. */
+  private async claimFree(views: ReadonlyMap<number, View>): Promise<number[]> {
+    const all = [...views];
+    const from = this.tried % Math.max(all.length, 1);
+    const some = all.slice(from, from + MOST_TRIED);
+    this.tried = from + some.length;
+    const won = await this.claim(some);
+    if (won.length === 0) return won;
+    try {
+      const others = [...all.slice(0, from), ...all.slice(from + MOST_TRIED)];
+      return [...won, ...(await this.claim(others))];
+    } catch (error) {
+      this.giveUp(won, error);
+      throw error;
+    }
+  }
+
+  private async claim(views: readonly (readonly [number, View])[]): Promise<number[]> {
     const won: number[] = [];
     const failures = this.failures('put');
-    const claims = [...views].map(async ([i, view]) => {
+    if (views.length === 0) return won;
+    const claims = views.map(async ([i, view]) => {
       if (await this.wins(i, view, failures.note)) won.push(i);
     });
     const settled = await Promise.allSettled(claims);
