@@ -135,6 +135,13 @@ describe.each(tiers)('Explained, %s', (name) => {
     await until('it is gone', async () => (await articles.explain(7)).found === 'miss');
   });
 
+  it('no key that is none, and says so as a read does', async () => {
+    const { articles } = await start();
+    const none = JSON.parse('null') as number;
+    const explaining = (async () => articles.explain(none).catch((error: Error) => error))();
+    expect(await explaining).toMatchObject({ code: 'CACHE_KEY' });
+  });
+
   it('a miss: nothing is there', async () => {
     const { miss, service, articles } = await start();
     expect(await miss()).toEqual(['absent', 'absent']);

@@ -94,6 +94,16 @@ describe.each([
     }
   });
 
+  it('is an instance at each place of an element that is asked for twice', async () => {
+    const { service } = await start();
+    for (const calls of [1, 1]) {
+      const [first, other, again] = await service.findMany([7, 8, 7]);
+      for (const one of [first, other, again]) expect(one).toBeInstanceOf(Article);
+      expect(again).not.toBe(first);
+      expect(service.calls).toBe(calls);
+    }
+  });
+
   it('has every field as the miss had it: bytes, Maps, Sets, Dates and what is nested in them', async () => {
     const { service } = await start();
     let keys = 0;

@@ -62,6 +62,14 @@ describe('staleIfError, while Redis is away and the database fails', () => {
     await expect(service.find(8)).rejects.toThrow('the bank is closed');
   });
 
+  it('serves it where the server is gone, too, and not only silent', async () => {
+    const { service, rates, proxy, known } = await start('1m');
+    await proxy.stop();
+    await unvouched(rates);
+    expect(await service.find(7)).toBe(known);
+    expect(rates.stats().staleServed).toBe(1);
+  });
+
   it('serves none that this process has tried to evict', async () => {
     const { service, rates } = await start('1m');
     expect(await rates.evict(7)).toBe(false);

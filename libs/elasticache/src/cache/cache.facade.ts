@@ -227,7 +227,7 @@ export class CacheFacade<K extends Key = Key, V = unknown> implements Cache<K, V
     return (await evictInUnit(this.named, 'everything')) !== undefined;
   }
 
-  explain(key: K): Promise<CacheExplanation> {
+  async explain(key: K): Promise<CacheExplanation> {
     return explain(this.named, this.askOf(key));
   }
 

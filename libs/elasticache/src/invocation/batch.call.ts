@@ -2,7 +2,8 @@ import { CacheTransaction } from '../coherence/cache.transaction.js';
 import type { Loaded } from '../cache/flight.js';
 import { AsksAlike, lookForPlainHits, type Looked, NOT_LOOKED_UP } from '../cache/plain.hits.js';
 import type { NamedCache } from '../cache/named.cache.js';
-import type { Part } from '../cache/read.load.many.js';
+import { type Part, targetOf } from '../cache/read.load.many.js';
+import { delivered, type Target } from '../cache/read.target.js';
 import { readManyThrough } from '../cache/read.through.many.js';
 import { CacheError } from '../errors/cache.errors.js';
 import type { ShortKey } from '../key/key.layout.js';
@@ -136,14 +137,22 @@ async function readBatch(
   // Where it failed and stale entries stand in for the others, there is nothing to stand in for these.
   const rest = uncached.length > 0 ? (await (first ?? run(uncached))).slice(-uncached.length) : [];
   const repeated = places.length > cached.length + uncached.length ? new Set<number>() : undefined;
-  return places.map((place) => {
-    if (place < 0) return rest[-1 - place];
+  const results: unknown[] = [];
+  for (const place of places) {
     const result = read[place];
-    if (result === undefined) return null;
-    if (repeated?.has(place)) return caches[0]!.copyForJoiner(result.value);
+    if (place < 0) results.push(rest[-1 - place]);
+    else if (result === undefined) results.push(null);
+    else if (!repeated?.has(place)) results.push(result.value);
+    else results.push((await again(targetOf(batch, parts[0]!, place), result)).value);
     repeated?.add(place);
-    return result.value;
-  });
+  }
+  return results;
+}
+
+/** The result of an element that is asked for more than once, for another of its places. */
+async function again(target: Target, loaded: Loaded): Promise<Loaded> {
+  const copy = { value: target.cache.copyForJoiner(loaded.value) };
+  return (await delivered(target, copy)) ?? loaded;
 }
 
 function batchOf(step: Step<'many'>, { args: [batch] }: Call): readonly unknown[] {

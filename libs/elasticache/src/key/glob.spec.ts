@@ -84,6 +84,27 @@ describe('an interpolation', () => {
     }
   });
 
+  it('is a property of an object with the mark that the key has there', () => {
+    for (const id of ['7', 'true', '@a', "'", 'x', '', 'a=b']) {
+      const keys = [
+        { by: id },
+        { by: id, page: 1 },
+        { at: 0, by: id },
+        ['x', { at: [[1], 2], by: id }],
+      ];
+      const patterns = [
+        glob`[?by=${id}]`,
+        glob`[?by=${id}:*]`,
+        glob`[?at=${0}:by=${id}]`,
+        glob`x:[?at=[[1]:*]:by=${id}]`,
+      ];
+      const found = patterns.map((pattern) => keys.filter((key) => pattern.matches(textOf(key))));
+      expect(found).toEqual(keys.map((key) => [key]));
+      expect(glob`[?q=a=${id}]`.matches(textOf({ q: `a=${id}` }))).toBe(true);
+      expect(glob`[?q=${0}]:by=${id}`.matches(textOf([{ q: 0 }, `by=${id}`]))).toBe(true);
+    }
+  });
+
   it('adds no wildcard and stays in its part, whatever it holds', () => {
     fc.assert(
       fc.property(hostile, hostile, hostile, (name, other, rest) => {

@@ -96,8 +96,8 @@ function escape(text: string): string {
 }
 
 /**
- * A string that reads as another type is marked where it fills a part of a tuple (`user:${'7'}:*`),
- * as it is in the key. Within a longer text (`user-${'7'}`) the key has no mark either, save for
+ * A string that reads as another type is marked where it fills a part of a tuple (`user:${'7'}:*`)
+ * or a property of an object (`[?id=${'7'}:*`), as it is in the key. Within a longer text (`user-${'7'}`) the key has no mark either, save for
  * what any text starting so would bear (`${'@ann'}-*`).
  */
 function interpolated(
@@ -106,8 +106,16 @@ function interpolated(
   i: number,
 ): string {
   const [before, value, after] = [literals[i]!, values[i], literals[i + 1]!];
-  const starts = before === '' ? i === 0 : /[:[]$/.test(before);
+  const starts =
+    before === '' ? i === 0 : /[:[]$/.test(before) || isProperty(literals.slice(0, i + 1));
   const ends = after === '' ? i === values.length - 1 : /^[:\]]/.test(after);
   const isUnmarked = typeof value === 'string' && !(starts && (ends || /^[@']/.test(value)));
   return isUnmarked ? encodeSegment(value) : encodePart(value, 'glob`…`');
+}
+
+/** Whether what follows is the value of a property: after its name, in an object that is not closed. */
+function isProperty(literals: readonly string[]): boolean {
+  let open = literals.join('');
+  for (let all = ''; open !== all; open = open.replaceAll(/\[[^[\]]*\]/g, '')) all = open;
+  return /\[\?(?:[^[]*:)?[^[:=]*=$/.test(open);
 }

@@ -10,8 +10,9 @@ const entryOf = (value: object, expiresAt = NOW + 60_000) => ({ value, createdAt
 function open(isolation: Isolation = 'clone', maxBytes?: number) {
   const others = {
     confirmedAt: NOW,
+    lastConfirmedAt: NOW,
     doubt() {
-      others.confirmedAt = -Infinity;
+      others.confirmedAt = others.lastConfirmedAt = -Infinity;
     },
   };
   const sequence = { now: 0 };
@@ -47,6 +48,18 @@ describe('A copy in front of the shared tier', () => {
     fill(entryOf({ n: 1 }));
     expect(near.get('7', NOW - 1)).toBeUndefined();
     expect(near.get('7', NOW + 1)).toBeUndefined();
+  });
+
+  it('is still there for a while, for who would have nothing else, where others cannot be asked', () => {
+    const { near, others, fill } = open();
+    fill(entryOf({ n: 1 }));
+    others.confirmedAt = -Infinity;
+    const at = (now: number) => near.unvouched('7', now, 5_000)?.value;
+    expect(near.get('7', NOW)).toBeUndefined();
+    expect(at(NOW + MAX_STALENESS_MS + 4_999)).toEqual({ n: 1 });
+    expect(at(NOW + MAX_STALENESS_MS + 5_000)).toBeUndefined();
+    expect(at(NOW - 1)).toBeUndefined();
+    expect(at(NOW + 1)).toBeUndefined(); // the clock was set back
   });
 
   it('is not taken before anybody listens', () => {
