@@ -97,8 +97,9 @@ function escape(text: string): string {
 
 /**
  * A string that reads as another type is marked where it fills a part of a tuple (`user:${'7'}:*`)
- * or a property of an object (`[?id=${'7'}:*`), as it is in the key. Within a longer text (`user-${'7'}`) the key has no mark either, save for
- * what any text starting so would bear (`${'@ann'}-*`).
+ * or a property of an object (`[?id=${'7'}:*`), as it is in the key. Within a longer text
+ * (`user-${'7'}`) the key has no mark either, save for what any text starting so would bear
+ * (`${'@ann'}-*`).
  */
 function interpolated(
   literals: readonly string[],
