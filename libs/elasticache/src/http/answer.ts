@@ -174,14 +174,18 @@ function write(exchange: Exchange, message: Message): void {
   const { reply } = exchange;
   if (reply === undefined) writeDirectly(exchange, message);
   else if (exchange.hasSendHooks) sendByHooks(exchange, message);
-  else writeOnNode(exchange, { ...message, head: withOthers(message.head, reply.getHeaders()) });
+  else {
+    const { status, head, body } = message;
+    writeOnNode(exchange, { status, head: withOthers(head, reply.getHeaders()), body });
+  }
 }
 
 function writeDirectly(exchange: Exchange, message: Message): void {
   const { response } = exchange;
   const vary = response.getHeader('vary');
+  const { status, body } = message;
   const head = vary === undefined ? message.head : withOthers(message.head, { vary });
-  writeOnNode(exchange, { ...message, head });
+  writeOnNode(exchange, { status, head, body });
 }
 
 function writeOnNode({ response, request }: Exchange, { status, head, body }: Message): void {

@@ -7,10 +7,7 @@ import type { ReadParts } from './read.parts.js';
 import type { StoredResponse } from './stored.response.js';
 
 /** Every stale entry is looked at: how long it may serve is for it to say. */
-const ANY_AGE = {
-  staleWhileRevalidateMs: Number.POSITIVE_INFINITY,
-  staleIfErrorMs: Number.POSITIVE_INFINITY,
-} as const;
+const ANY_AGE = Number.POSITIVE_INFINITY;
 
 /** What was found under one of a request's keys. */
 export interface Seen {
@@ -75,7 +72,9 @@ export class EntrySearch {
   private get options() {
     const { place, plan } = this.parts;
     const { refreshAhead } = place.cache.policy.freshness;
-    return { freshness: { ...ANY_AGE, refreshAhead }, method: plan.method };
+    const [staleWhileRevalidateMs, staleIfErrorMs] = [ANY_AGE, ANY_AGE];
+    const freshness = { staleWhileRevalidateMs, staleIfErrorMs, refreshAhead };
+    return { freshness, method: plan.method };
   }
 
   /** The entry, where it was made for a request like this one. */

@@ -52,6 +52,7 @@ export class ResponseCaching {
   private readonly routes = new Map<object, Map<object, Route>>();
   private readonly places: PlaceFinder;
   private readonly maker: ResponseMaker;
+  private readonly reply = ({ target }: Exchange, body: unknown) => this.parts.reply(target, body);
 
   constructor(private readonly parts: ResponseCachingParts) {
     this.places = new PlaceFinder(parts);
@@ -172,16 +173,28 @@ export class ResponseCaching {
     base: string,
     demands: ClientDemands | undefined,
   ): Promise<Observable<unknown>> {
-    const { route } = request;
+    const { route, context, next, exchange, place, isAuthorised } = request;
     const { plan, seen } = route;
     const isKnown = seen.has(base);
     if (plan.vary.length > 0 && !isKnown) remember(seen, base);
     const tagsOf = () => (plan.key ? tagsOfAnswer(request) : rememberedTags(request, base));
     const texts = () => textsOf(request, base);
-    const { maker } = this;
-    const reply = ({ target }: Exchange, body: unknown) => this.parts.reply(target, body);
-    const parts = { ...request, plan, maker, demands, texts, isKnown, tagsOf, reply };
-    return new CachedRequest(parts).run();
+    const { maker, reply } = this;
+    // Named one by one: a spread takes longer than all else that is made here.
+    return new CachedRequest({
+      plan,
+      context,
+      next,
+      exchange,
+      place,
+      maker,
+      reply,
+      demands,
+      isAuthorised,
+      texts,
+      isKnown,
+      tagsOf,
+    }).run();
   }
 
   private bypass(
