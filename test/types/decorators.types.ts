@@ -311,6 +311,5 @@ ElastiCacheModule.forRoot({ conection: 'redis://127.0.0.1' });
 ElastiCacheModule.forRoot({ defaults: { memory: { isolation: 'copy' } } });
 // @ts-expect-error a feature has a name
 ElastiCacheModule.forFeature([{ ttl: '1m' }]);
-// Later steps' options are not accepted and ignored.
-// @ts-expect-error
-ElastiCacheModule.forRoot({ defaults: { consistency: 'eventual' } });
+// @ts-expect-error a consistency nobody knows
+ElastiCacheModule.forRoot({ defaults: { consistency: 'late' } });

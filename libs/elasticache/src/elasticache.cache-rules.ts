@@ -239,11 +239,11 @@ export const cacheRules: readonly OptionRule[] = [
   ...freshnessRules('none'),
   {
     name: 'consistency',
-    type: "'default' | 'strict'",
+    type: "'default' | 'strict' | 'eventual'",
     fallback: "'default'",
     meaning:
-      '`strict`: what a method makes untrue is guarded in Redis before it runs; it does not run where that fails.',
-    wrong: must(isOneOf('default', 'strict'), "'default' or 'strict'"),
+      '`strict`: what a method makes untrue is guarded in Redis before it runs; it does not run where that fails. `eventual`: entries are read from replicas, where there are any, and have no copies in memory.',
+    wrong: must(isOneOf('default', 'strict', 'eventual'), "'default', 'strict' or 'eventual'"),
   },
   {
     name: 'onEvictFailure',

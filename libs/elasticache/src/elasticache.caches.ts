@@ -58,6 +58,8 @@ export interface CacheSurroundings {
   /** Of the shared tier's failed invalidations. */
   readonly journal: Journal | undefined;
   readonly exchange: (where: string, storeMs: number) => RedisExchange;
+  /** Undefined where there is nothing but the primary. */
+  readonly replicas: (where: string, storeMs: number) => RedisExchange | undefined;
   readonly deadlineOf: (ms: number) => Deadline;
 }
 
@@ -227,9 +229,11 @@ export class CacheBuilder {
     const { namespace, keeper, clock } = around;
     const { version, batching, storeTimeoutMs } = tier;
     const exchange = around.exchange(where, storeTimeoutMs);
+    const replicas = tier.readsReplicas ? around.replicas(where, storeTimeoutMs) : undefined;
     const partsBy = (names: Names): RedisStoreParts => ({
       cache: name,
       exchange,
+      replicas,
       layout: new KeyLayout({ namespace, version, ...this.placeOf(names, scope) }),
       tags: new TagLayout(namespace, tagScope(names, scope)),
       codec,

@@ -78,6 +78,13 @@ const connectionRules: readonly OptionRule[] = [
     meaning: 'Database number.',
     wrong: must((value) => Number.isSafeInteger(value) && (value as number) >= 0, 'a whole number'),
   },
+  {
+    name: 'reader',
+    type: '{ host, port? }',
+    fallback: 'none',
+    meaning: "Where the node's replicas answer, for caches with `consistency: 'eventual'`.",
+    wrong: secretMust(isNode, 'a host and perhaps a port'),
+  },
 ];
 
 const tenancyRules: readonly OptionRule[] = [

@@ -60,8 +60,10 @@ export interface CacheOptions {
   /**
    * `'strict'`: what a method makes untrue is guarded in Redis before it runs, and it does not run
    * where that fails; so a process that dies between its commit and its eviction leaves nothing stale.
+   * `'eventual'`: entries are read from replicas, where there are any: an evicted one may be served until
+   * they have heard of it, at most until its life is over. There are no copies in memory.
    */
-  readonly consistency?: 'default' | 'strict';
+  readonly consistency?: 'default' | 'strict' | 'eventual';
   /** An invalidation that was not acknowledged in time is reported (`'journal'`, the default) or thrown, too. */
   readonly onEvictFailure?: 'journal' | 'throw';
   readonly timeouts?: CacheTimeouts;

@@ -10,7 +10,7 @@ export interface LineLog {
 const MOST_LINES = 20;
 const MINUTE_MS = 60_000;
 
-/** Says of the shared tier that it is away, and why, and that it is back: a line a change, none for what goes on. */
+/** Says of a tier that it is away, and why, and that it is back: a line a change, none for what goes on. */
 export class OutageLog {
   private reasons: Set<string> | undefined;
   private wasUp = false;
@@ -21,6 +21,8 @@ export class OutageLog {
   constructor(
     private readonly log: LineLog,
     private readonly clock: Clock,
+    /** What is away, and what is done instead. */
+    private readonly words = { what: 'The shared tier', instead: 'Going on without it' },
   ) {}
 
   /** The first connection there is, unless it was missed before. */
@@ -33,16 +35,16 @@ export class OutageLog {
 
   /** Another reason than before is worth a line of its own: that of a certificate or password is what to act upon. */
   down(why: string): void {
+    const { what, instead } = this.words;
     const kind = why.replace(/\d+/g, '');
     if (this.reasons?.has(kind)) return;
     const reasons = (this.reasons ??= new Set());
     const isFirst = reasons.size === 0;
     reasons.add(kind);
     if (isFirst) {
-      const line = `The shared tier is not available: ${why}. Going on without it, and trying again.`;
-      this.say('warn', line);
+      this.say('warn', `${what} is not available: ${why}. ${instead}, and trying again.`);
     } else {
-      this.say('warn', `The shared tier is still away: ${why}.`);
+      this.say('warn', `${what} is still away: ${why}.`);
     }
   }
 
@@ -50,7 +52,7 @@ export class OutageLog {
     if (this.reasons === undefined) return;
     this.reasons = undefined;
     this.wasUp = true;
-    this.say('log', 'The shared tier is available again.');
+    this.say('log', `${this.words.what} is available again.`);
   }
 
   private say(level: 'log' | 'warn', line: string): void {

@@ -250,6 +250,7 @@ export class ElastiCacheCore {
       bus: this.bus,
       journal: this.shared?.journal,
       exchange: (where, storeMs) => this.exchange(where, storeMs),
+      replicas: (where, storeMs) => this.shared!.replicas(where, storeMs),
       deadlineOf: (ms) => this.deadlineOf(ms),
     }).build();
   }

@@ -1,5 +1,6 @@
 import { Journal, type JournalTarget } from './coherence/journal.js';
 import { LOST, Recovery } from './coherence/recovery.js';
+import { ReplicaServers } from './coherence/replica.servers.js';
 import { withAdvice } from './connection/plain.reason.js';
 import type { RedisConnection } from './connection/redis.connection.js';
 import { type LineLog, OutageLog } from './elasticache.outage-log.js';
@@ -22,12 +23,19 @@ export interface RedisTierParts {
   readonly forget: () => void;
 }
 
+/** Where entries are read that may be out of date. */
+interface Replicas {
+  readonly connection: RedisConnection;
+  readonly links: ReplicaServers;
+}
+
 /** The connection of one application, and what keeps its outages from the callers. */
 export class RedisTier {
   readonly journal: Journal;
   private readonly recovery: Recovery;
   private readonly outages: OutageLog;
   private readonly deadlines = new Map<number, Deadline>();
+  private opened: Replicas | undefined;
 
   constructor(
     readonly connection: RedisConnection,
@@ -66,6 +74,13 @@ export class RedisTier {
     });
   }
 
+  /** For entries that may be out of date; undefined where there is nothing but the primary. */
+  replicas(where: string, storeMs: number): RedisExchange | undefined {
+    const replicas = (this.opened ??= this.openReplicas());
+    const deadline = deadlineOf(this.deadlines, storeMs, this.parts);
+    return replicas && new RedisExchange({ where, deadline, ...replicas });
+  }
+
   start(): void {
     this.connection.start();
   }
@@ -82,7 +97,35 @@ export class RedisTier {
       );
     }
     recovery.stop();
+    this.opened?.links.stop();
+    this.opened?.connection.cut();
     await connection.close();
+  }
+
+  private openReplicas(): Replicas | undefined {
+    const connection = this.connection.replicas();
+    if (connection === undefined) return undefined;
+    const { clock, log, storeMs } = this.parts;
+    const words = { what: 'A replica', instead: 'Reading from the primary' };
+    const outages = new OutageLog(log, clock, words);
+    const links = new ReplicaServers({
+      connection,
+      clock,
+      random: Math.random,
+      patience: new Deadline(readWaitOf(storeMs), clock),
+      onChange: (state) => {
+        if (state.kind === 'open') outages.down(withAdvice(state.why));
+        if (state.kind === 'closed') outages.up();
+      },
+    });
+    const ignore = () => undefined;
+    connection.watch({
+      made: () => outages.up(),
+      lost: ignore,
+      failed: (why) => outages.down(withAdvice(why)),
+      moved: ignore,
+    });
+    return { connection, links };
   }
 
   private changed(state: BreakerState, place: string): void {

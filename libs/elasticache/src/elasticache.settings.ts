@@ -36,6 +36,8 @@ interface Shared {
   readonly version: string | number;
   readonly codec: EntryCodecOptions;
   readonly storeTimeoutMs: number;
+  /** Whether entries are read from replicas, which may be behind. */
+  readonly readsReplicas: boolean;
   /** Whether the single reads of one turn of the event loop travel together. */
   readonly batching: boolean;
   /** Of the copies in front of it, where there are any. */
@@ -71,6 +73,7 @@ export function moduleFaults(options: ElastiCacheModuleOptions): Fault[] {
     ...connectionFaults(connection),
     ...tierFaults(base, place),
     ...scopeFaults(base, place),
+    ...idleFaults(base, place),
   );
   for (const [name, own] of isObject(caches) ? Object.entries(caches) : []) {
     if (name === '') faults.push({ path: 'caches', message: NO_NAME });
@@ -103,7 +106,9 @@ interface CachePlace {
 export function cacheFaults(own: unknown, place: CachePlace): Fault[] {
   return [
     ...faultsIn(own, cacheRules, place.path),
-    ...(isObject(own) ? [...tierFaults(own, place), ...scopeFaults(own, place)] : []),
+    ...(isObject(own)
+      ? [...tierFaults(own, place), ...scopeFaults(own, place), ...idleFaults(own, place)]
+      : []),
   ];
 }
 
@@ -132,6 +137,15 @@ function tierFaults(own: CacheOptions, { defaults = {}, isShared, path }: CacheP
   return !shared && memory === false ? [{ path: at, message: NO_TIER }] : [];
 }
 
+/** A read that renews a life is a write. Where the defaults alone are to blame they are blamed once, there. */
+function idleFaults(own: CacheOptions, { defaults = {}, path }: CachePlace): Fault[] {
+  const { tti, consistency } = { ...given(defaults), ...given(own) };
+  const isOwn = own.tti !== undefined || own.consistency !== undefined;
+  if (!isOwn || tti === undefined || consistency !== 'eventual') return [];
+  const message = "'eventual' goes without tti: each read would renew a life, on the primary";
+  return [{ path: `${path}.consistency`, message }];
+}
+
 /** One way to say where it is, and nothing beside it that has no meaning there. */
 function connectionFaults(connection: unknown): Fault[] {
   if (!isPlainObject(connection)) return []; // a client, or told by its rule
@@ -146,14 +160,14 @@ function connectionFaults(connection: unknown): Fault[] {
   const message =
     place === 'url'
       ? `stands alone: put ${rest} into it, or give host instead`
-      : `stands without ${rest}: each node has a host and a port of its own, and database 0 alone`;
+      : `stands without ${rest}: its nodes have places of their own, replicas too, and database 0 alone`;
   return [{ path: `connection.${place}`, message }];
 }
 
 /** What says nothing beside the place that was given. */
 const MISPLACED: Readonly<Record<string, (name: string) => boolean>> = {
   url: (name) => name !== 'url',
-  cluster: (name) => ['host', 'port', 'db'].includes(name),
+  cluster: (name) => ['host', 'port', 'db', 'reader'].includes(name),
   host: () => false,
 };
 
@@ -166,8 +180,10 @@ export function cacheSettings(
   const options = { ...cacheDefaults, ...given(defaults), ...given(own) };
   const { cacheNull, tti, ttl, scope } = options;
   const isInRedis = options.shared ?? isShared;
-  // Of a time to idle Redis has to see each read.
-  const isInFront = (own.memory ?? defaults.memory) !== false && tti === undefined;
+  const readsReplicas = options.consistency === 'eventual';
+  // Of a time to idle Redis has to see each read. A copy of what a replica still has would outlive its eviction.
+  const isInFront =
+    (own.memory ?? defaults.memory) !== false && tti === undefined && !readsReplicas;
   const policy: CachePolicy = {
     tiers: isInRedis ? [...(isInFront ? ['memory' as const] : []), 'shared'] : ['memory'],
     ttl: typeof ttl === 'function' ? ttl : parseDuration(ttl)!,
@@ -204,6 +220,7 @@ export function cacheSettings(
       codec: { serializer, compression },
       batching,
       storeTimeoutMs: parseDuration(timeoutOf('store', own, defaults))!,
+      readsReplicas,
       memory: isInFront ? memorySettings(own, defaults) : undefined,
     },
   };

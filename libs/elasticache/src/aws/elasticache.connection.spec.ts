@@ -51,6 +51,18 @@ describe('elastiCache', () => {
     });
   });
 
+  it('is told where replicas are read', () => {
+    const reader = `replica.orders.abc123.${DOMAIN}`;
+    expect(elastiCache({ endpoint: GROUP, reader })).toMatchObject({
+      host: GROUP,
+      reader: { host: reader, port: 6379 },
+    });
+    const own = { endpoint: 'cache.internal', topology: 'replication-group' } as const;
+    expect(elastiCache({ ...own, reader: 'reader.internal:6380' })).toMatchObject({
+      reader: { host: 'reader.internal', port: 6380 },
+    });
+  });
+
   const mistakes: Record<string, [Partial<ElastiCacheOptions>, string, RegExp]> = {
     'no endpoint': [{ endpoint: undefined as never }, 'endpoint', /environment variable/],
     'a URL': [{ endpoint: `rediss://${CLUSTER}` }, 'endpoint', /without scheme/],
@@ -74,6 +86,17 @@ describe('elastiCache', () => {
       { endpoint: `${SERVERLESS}:6380` },
       'endpoint',
       /takes no writes: give 6379/,
+    ],
+    'a reader of a cluster': [{ reader: 'reader.internal' }, 'reader', /are found: leave it out/],
+    'a reader that is no endpoint': [
+      { endpoint: GROUP, reader: 'redis://reader' },
+      'reader',
+      /without scheme/,
+    ],
+    'a primary as the reader': [
+      { endpoint: GROUP, reader: GROUP },
+      'reader',
+      /give the reader endpoint/,
     ],
     'a serverless cache without TLS': [{ endpoint: SERVERLESS, tls: false }, 'tls', /TLS alone/],
     'IAM without TLS': [

@@ -7,6 +7,7 @@ import {
   type Endpoint,
   endpointFault,
   parsedEndpoint,
+  readerFault,
   type Topology,
   topologyOf,
 } from './endpoint.js';
@@ -21,6 +22,8 @@ export interface ElastiCacheOptions {
   readonly endpoint: string;
   /** Default: told from the endpoint's shape. Give it where the name is one of your own. */
   readonly topology?: Topology;
+  /** The reader endpoint of a replication group, for caches with `consistency: 'eventual'`. Replicas of clusters are found. */
+  readonly reader?: string;
   /** {@link iam}, or a user of the cache's user group. Default: nobody, as for a cache without access control. */
   readonly auth?: IamAuth | ElastiCacheUser;
   /** Options of `tls.connect`, such as `ca`; false for a cache without encryption in transit. Default true: certificates are checked. */
@@ -34,6 +37,9 @@ export interface ElastiCacheUser {
 }
 
 const TOPOLOGIES: readonly Topology[] = ['single', 'replication-group', 'cluster', 'serverless'];
+
+const NO_ENDPOINT =
+  'must be a name and a port, without scheme, user or path: orders.abc123.clustercfg.euw1.cache.amazonaws.com:6379';
 
 const CANNOT_TELL = `does not tell the topology: set the option topology to one of ${TOPOLOGIES.join(', ')}`;
 
@@ -56,6 +62,7 @@ export function elastiCache(options: ElastiCacheOptions): ConnectionOptions {
   if (faults.length > 0) throw new CacheConfigurationError(faults);
   const { auth, tls = true } = options;
   const { host, port } = endpoint!;
+  const reader = options.reader === undefined ? undefined : parsedEndpoint(options.reader)!;
   const common = {
     tls,
     ...(auth?.username !== undefined && { username: auth.username }),
@@ -63,11 +70,11 @@ export function elastiCache(options: ElastiCacheOptions): ConnectionOptions {
   };
   return topology === 'cluster' || topology === 'serverless'
     ? { cluster: [{ host, port }], ...common }
-    : { host, port, ...common };
+    : { host, port, ...(reader && { reader }), ...common };
 }
 
 function faultsOf(
-  { endpoint: given, auth, tls }: ElastiCacheOptions,
+  { endpoint: given, reader, auth, tls }: ElastiCacheOptions,
   endpoint: Endpoint | undefined,
   topology: Topology | undefined,
 ): Fault[] {
@@ -77,10 +84,7 @@ function faultsOf(
   if (given === undefined || given === '') {
     add('endpoint', 'is missing; is an environment variable not set?');
   } else if (endpoint === undefined) {
-    add(
-      'endpoint',
-      'must be a name and a port, without scheme, user or path: orders.abc123.clustercfg.euw1.cache.amazonaws.com:6379',
-    );
+    add('endpoint', NO_ENDPOINT);
   } else if (topology === undefined) {
     add('endpoint', CANNOT_TELL);
   } else if (!TOPOLOGIES.includes(topology)) {
@@ -88,6 +92,11 @@ function faultsOf(
   } else {
     const fault = endpointFault(endpoint, topology);
     if (fault !== undefined) add('endpoint', fault);
+  }
+  if (reader !== undefined) {
+    const at = parsedEndpoint(reader);
+    const fault = at === undefined ? NO_ENDPOINT : topology && readerFault(at, topology);
+    if (fault !== undefined) add('reader', fault);
   }
   const signs = auth !== undefined && 'iam' in auth;
   if (tls === false && topology === 'serverless') {

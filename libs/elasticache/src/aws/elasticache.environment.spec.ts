@@ -29,6 +29,16 @@ describe('elastiCacheFromEnv', () => {
     });
   });
 
+  it('takes where replicas are read', () => {
+    const environment = {
+      ELASTICACHE_ENDPOINT: 'master.orders.abc123.euw1.cache.amazonaws.com',
+      ELASTICACHE_READER: 'replica.orders.abc123.euw1.cache.amazonaws.com:6380',
+    };
+    expect(elastiCacheFromEnv(environment).connection).toMatchObject({
+      reader: { host: 'replica.orders.abc123.euw1.cache.amazonaws.com', port: 6380 },
+    });
+  });
+
   it('signs by IAM, for the kind of cache that it is', () => {
     const environment = {
       ELASTICACHE_ENDPOINT: ENDPOINT,
@@ -67,6 +77,7 @@ describe('elastiCacheFromEnv', () => {
       { ELASTICACHE_ENDPOINT: ENDPOINT, ELASTICACHE_IAM: 'true', CACHE_TTL: 'soon' },
       ['ELASTICACHE_IAM', 'ELASTICACHE_USER', 'ELASTICACHE_REGION', 'CACHE_TTL'],
     ],
+    [{ ELASTICACHE_ENDPOINT: ENDPOINT, ELASTICACHE_READER: 'a' }, ['ELASTICACHE_READER']],
     [{ ELASTICACHE_USER: 'app' }, ['ELASTICACHE_USER']],
     [
       { CACHE_ENABLED: 'nope', CACHE_TIMEOUTS_STORE: '0' },

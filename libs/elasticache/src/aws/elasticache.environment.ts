@@ -28,6 +28,11 @@ export const variables: readonly Variable[] = [
     meaning: 'As the console shows it, with or without its port.',
   },
   {
+    name: 'ELASTICACHE_READER',
+    option: 'elastiCache.reader',
+    meaning: "The reader endpoint, for caches with `consistency: 'eventual'`.",
+  },
+  {
     name: 'ELASTICACHE_TOPOLOGY',
     option: 'elastiCache.topology',
     meaning: '`single`, `replication-group`, `cluster` or `serverless`. Default: by the endpoint.',
@@ -94,11 +99,13 @@ type Named = (name: string) => string | undefined;
 
 function connectionOf(of: Named): string | ConnectionOptions | undefined {
   const [endpoint, topology] = [of('ELASTICACHE_ENDPOINT'), of('ELASTICACHE_TOPOLOGY')];
+  const reader = of('ELASTICACHE_READER');
   if (endpoint === undefined) return of('REDIS_URL');
   const auth = authOf(of, topology ?? topologyOf(parsedEndpoint(endpoint)));
   return elastiCache({
     endpoint,
     ...(topology && { topology: topology as Topology }),
+    ...(reader && { reader }),
     ...(auth && { auth }),
   });
 }

@@ -39,9 +39,23 @@ export function topologyOf(endpoint: Endpoint | undefined): Topology | undefined
   return endpoint && SHAPES.find(([shape]) => shape.test(endpoint.host))?.[1];
 }
 
+/** What is wrong with the endpoint that replicas are to be read from. */
+export function readerFault(reader: Endpoint, topology: Topology): string | undefined {
+  if (topology === 'cluster' || topology === 'serverless') {
+    return `is of no use with topology '${topology}', whose replicas are found: leave it out`;
+  }
+  const shape = topologyOf(reader);
+  if (isReader(reader.host) || shape === undefined || shape === 'single') return undefined;
+  return `has the shape of a ${shape} endpoint: give the reader endpoint`;
+}
+
+function isReader(host: string): boolean {
+  return READER.test(host);
+}
+
 /** What is wrong with an endpoint for a topology, before anything is connected. */
 export function endpointFault({ host, port }: Endpoint, topology: Topology): string | undefined {
-  if (READER.test(host)) {
+  if (isReader(host)) {
     return 'is a reader endpoint, which takes no writes: give the primary endpoint';
   }
   const shape = topologyOf({ host, port });

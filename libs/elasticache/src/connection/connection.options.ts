@@ -26,11 +26,15 @@ export type ConnectionOptions =
       readonly port?: number;
       /** Database number, default 0. */
       readonly db?: number;
+      /** Where its replicas answer, for caches with `consistency: 'eventual'`. */
+      readonly reader?: { readonly host: string; readonly port?: number };
     })
   | (Access & {
       /** Nodes that are asked for the others; one is enough. */
       readonly cluster: readonly { readonly host: string; readonly port?: number }[];
     });
+
+const DEFAULT_PORT = 6379;
 
 /** Between two attempts to connect, the last half of it random. It does not grow: a Redis that is back is to be used at once. */
 const RECONNECT_MS = 100;
@@ -43,6 +47,9 @@ const DISCONNECT_TIMEOUT_MS = 100;
 
 /** With commands unanswered and nothing received for so long, the socket is given up: what waits in it would pile up. */
 const SOCKET_TIMEOUT_MS = 2_000;
+
+/** Where replicas are read: a client hears of a new one, or of one that is back, by asking alone. */
+const REPLICAS_REFRESH_MS = 30_000;
 
 /** A node may be asked for its slots over TLS, signing in before it answers. */
 const SLOTS_TIMEOUT_MS = 5_000;
@@ -68,7 +75,7 @@ export function nodeOptions(
   rotation?: Rotation,
 ) {
   if ('url' in options) return failingFast(random);
-  const { host, port = 6379, db, ...access } = options;
+  const { host, port = DEFAULT_PORT, db, reader: _, ...access } = options;
   return {
     host,
     port,
@@ -97,6 +104,19 @@ export function clusterOptions(
 export function twinOptions() {
   return { ...failingFast(() => 1), commandTimeout: undefined, blockingTimeout: undefined };
 }
+
+/** The same of a client that reads from replicas; of a cluster it finds them itself. */
+export function replicaOptions(reader: { readonly host: string; readonly port?: number }) {
+  const { host, port = DEFAULT_PORT } = reader;
+  return { ...twinOptions(), host, port };
+}
+
+/** READONLY is sent by ioredis. A slot without a replica is read from its primary. */
+export const replicasOfCluster = {
+  lazyConnect: true,
+  scaleReads: 'slave',
+  slotsRefreshInterval: REPLICAS_REFRESH_MS,
+} as const;
 
 function failingFast(random: () => number) {
   return {

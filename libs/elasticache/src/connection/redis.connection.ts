@@ -2,7 +2,12 @@ import { CacheConfigurationError } from '../errors/cache.errors.js';
 import { type Clock, systemClock } from '../time/clock.js';
 import type { Random } from '../time/jitter.js';
 import { type Driver, makeClient, type MadeClient } from './client.maker.js';
-import { type ConnectionOptions, twinOptions } from './connection.options.js';
+import {
+  type ConnectionOptions,
+  replicaOptions,
+  replicasOfCluster,
+  twinOptions,
+} from './connection.options.js';
 import { plainReason } from './plain.reason.js';
 import type { ClientEvent, RedisClient } from './redis.client.js';
 import { keepSignedIn } from './signing.in.js';
@@ -27,7 +32,10 @@ interface ConnectionSettings {
 }
 
 /** How the client of a connection signs in, where the password changes. */
-type Access = Pick<MadeClient, 'username' | 'password'> & ConnectionSettings;
+interface Access extends ConnectionSettings, Pick<MadeClient, 'username' | 'password'> {
+  /** Where the replicas of a single node answer. */
+  readonly reader?: Extract<ConnectionOptions, { host: unknown }>['reader'];
+}
 
 /** A URL, settings, or a client that somebody else closes. */
 export type ConnectionTarget = string | ConnectionOptions | RedisClient;
@@ -67,7 +75,8 @@ export class RedisConnection {
     const { driver, random, clock = systemClock } = settings;
     const { client, ...secret } = await makeClient(options, { driver, random, clock });
     client.on('error', () => undefined); // whoever watches is told
-    return new RedisConnection(client, true, { ...secret, ...settings });
+    const reader = 'host' in options ? options.reader : undefined;
+    return new RedisConnection(client, true, { ...secret, ...settings, ...(reader && { reader }) });
   }
 
   /** Starts connecting and returns at once: an application starts without its cache, too. */
@@ -118,13 +127,17 @@ export class RedisConnection {
 
   /** One more of the same, for what waits on the server. It is ours, whoever made the first. */
   duplicate(): RedisConnection {
+    return this.twin(
+      this.client.isCluster ? this.clusterTwin() : this.client.duplicate(twinOptions()),
+    );
+  }
+
+  /** One to the replicas, which may not have seen what the primary has acknowledged; undefined where nobody knows of any. */
+  replicas(): RedisConnection | undefined {
     const { client } = this;
-    const own = twinOptions();
-    const twin = client.isCluster
-      ? client.duplicate([], { redisOptions: { ...client.options?.redisOptions, ...own } })
-      : client.duplicate(own);
-    twin.on('error', () => undefined); // whoever uses it is told by its commands
-    return new RedisConnection(twin, true, this.access);
+    if (client.isCluster) return this.twin(this.clusterTwin(replicasOfCluster));
+    const reader = this.access?.reader;
+    return reader && this.twin(client.duplicate(replicaOptions(reader)));
   }
 
   /** Closes it at once, whatever waits. */
@@ -143,6 +156,17 @@ export class RedisConnection {
     this.access?.password?.close();
     if (this.client.status === 'ready') await within(DRAIN_MS, this.client.quit());
     this.client.disconnect();
+  }
+
+  private clusterTwin(own: object = {}): RedisClient {
+    const { client } = this;
+    const redisOptions = { ...client.options?.redisOptions, ...twinOptions() };
+    return client.duplicate([], { ...own, redisOptions });
+  }
+
+  private twin(client: RedisClient): RedisConnection {
+    client.on('error', () => undefined); // whoever uses it is told by its commands
+    return new RedisConnection(client, true, this.access);
   }
 
   private async afterReady<T>(send: (client: RedisClient) => Promise<T>): Promise<T> {

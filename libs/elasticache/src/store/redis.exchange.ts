@@ -62,6 +62,13 @@ export class RedisExchange {
     return this.parts.connection.isCluster;
   }
 
+  /** Whether what is sent would reach the server that has the key. What is not connected begins to be. */
+  isOpenTo(key: string): boolean {
+    const { connection } = this.parts;
+    connection.start();
+    return connection.isReady && this.linkTo(key).breaker.isClosed;
+  }
+
   run<T>(key: Key, send: Send<T>): Promise<T> {
     const link = this.linkTo(key);
     return link.breaker.isClosed

@@ -11,6 +11,8 @@ import type { RedisVersions } from './redis.versions.js';
 export interface RedisStoreParts {
   readonly cache: string;
   readonly exchange: RedisExchange;
+  /** Where entries are read that may be out of date; default nowhere. */
+  readonly replicas?: RedisExchange | undefined;
   readonly layout: KeyLayout;
   readonly tags: TagLayout;
   readonly codec: EntryCodec;

@@ -34,9 +34,10 @@ import { guard } from './redis.guards.js';
 import { inspect } from './redis.inspection.js';
 import { keysOf, type RedisStoreParts, type Sealed, sealed } from './redis.parts.js';
 import { evictMatching } from './redis.scan.js';
+import { ReplicaReads } from './replica.reads.js';
 import { RedisLook, RedisStamps } from './redis.stamps.js';
 import { RedisVersions, tokenOf } from './redis.versions.js';
-import { RedisWrites, sum } from './redis.writes.js';
+import { RedisWrites, settledAll, sum } from './redis.writes.js';
 import { ScriptRunner } from './script.runner.js';
 
 const UNTAGGED = { tags: [], borne: undefined };
@@ -50,6 +51,7 @@ export class RedisStore implements CacheStore {
   readonly unsent?: { note: { readonly text: string } | undefined };
   private readonly where: string;
   private readonly reads: ReadBatch;
+  private readonly replicas: ReplicaReads | undefined;
   private readonly many: ManyReads;
   private readonly scripts: ScriptRunner;
   private readonly versions: RedisVersions;
@@ -59,12 +61,14 @@ export class RedisStore implements CacheStore {
   private readonly lastSeen = new Map<string, Versions>();
 
   constructor(private readonly parts: RedisStoreParts) {
-    const { exchange, layout, tags, clock, idleMs, batching = true } = parts;
+    const { exchange, layout, tags, clock, idleMs, batching = true, replicas } = parts;
     this.where = `cache '${parts.cache}'`;
     const unsent: NonNullable<CacheStore['unsent']> = { note: undefined };
     if (idleMs === undefined && batching) this.unsent = unsent;
     const onSend = () => (unsent.note = undefined);
     this.reads = new ReadBatch({ exchange, onSend, gathers: batching });
+    this.replicas =
+      replicas && new ReplicaReads({ exchange: replicas, primary: this.reads, clock, batching });
     this.many = new ManyReads({ exchange, clock, reads: this.reads });
     this.scripts = new ScriptRunner(exchange);
     this.versions = parts.versions ?? new RedisVersions(this.scripts, clock);
@@ -74,11 +78,20 @@ export class RedisStore implements CacheStore {
   }
 
   look(ask: Ask, late?: (look: Look) => void): Promise<Look> {
+    const { replicas, reads } = this;
+    return this.lookIn(ask.peeks ? reads : (replicas ?? reads), ask, late);
+  }
+
+  private lookIn(
+    reads: Pick<ReplicaReads, 'get'>,
+    ask: Ask,
+    late?: (look: Look) => void,
+  ): Promise<Look> {
     const { layout, idleMs } = this.parts;
     const key = layout.entry(ask.text);
     const versions = this.stamps.keysOf(ask);
     const judge = (bytes: Bytes, found: readonly Bytes[]) => this.judge(ask, bytes, found);
-    if (idleMs === undefined || ask.peeks) return this.reads.get(key, versions, judge, late);
+    if (idleMs === undefined || ask.peeks) return reads.get(key, versions, judge, late);
     const bytes = fetchAndTouch(this.parts.exchange, key, Math.ceil(idleMs));
     return Promise.all([bytes, this.reads.versions(versions)]).then((all) => judge(...all));
   }
@@ -86,7 +99,7 @@ export class RedisStore implements CacheStore {
   async lookMany(asks: Asks): Promise<(Look | CacheError)[]> {
     const { layout, idleMs } = this.parts;
     const { length } = asks;
-    if (idleMs !== undefined) {
+    if (idleMs !== undefined || this.replicas !== undefined) {
       const lookAt = (place: number) =>
         this.look(asks.at(place)!).catch((error: CacheError) => error);
       return Promise.all(Array.from({ length }, (_, place) => lookAt(place)));
@@ -167,7 +180,7 @@ export class RedisStore implements CacheStore {
 
   async putIfAbsent(ask: Ask, write: StoreWrite): Promise<Look | undefined> {
     for (let attempt = 0; attempt < MOST_ATTEMPTS; attempt++) {
-      const look = await this.look(ask);
+      const look = await this.lookIn(this.reads, ask);
       const { entry } = look;
       if (entry !== undefined && entry.expiresAt > this.parts.clock.now()) return look;
       const view = look.view as RedisLook;
@@ -382,16 +395,4 @@ function lostClaim(reply: unknown): Claim | undefined {
   const isLoad = holder[0] === 'r' || holder[0] === 'n';
   if (!isLoad) return { kind: 'barred' };
   return { kind: 'held', token: holder.slice(1), waits: holder[0] === 'r' };
-}
-
-/** What each came to; a value that cannot be stored does not keep the others out. */
-async function settledAll(
-  writes: readonly Promise<boolean>[],
-): Promise<(boolean | CacheSerializationError)[]> {
-  const outcomes = await Promise.allSettled(writes);
-  return outcomes.map((outcome) => {
-    if (outcome.status === 'fulfilled') return outcome.value;
-    if (outcome.reason instanceof CacheSerializationError) return outcome.reason;
-    throw outcome.reason;
-  });
 }

@@ -1,4 +1,4 @@
-import type { CacheError } from '../errors/cache.errors.js';
+import { type CacheError, CacheSerializationError } from '../errors/cache.errors.js';
 import type { Ask, Lease, StoreWrite, Unkeyed, Versions } from './cache.store.js';
 import { BARRIER_MS, LEASE_MS, type Renewal } from './lease.keeper.js';
 import { FINISH, LIFT, RAISE, RELEASE, RENEW, type Script, TAKE } from './lua.scripts.js';
@@ -157,4 +157,16 @@ export function sum(replies: readonly unknown[]): number {
 /** Without a lease of its own a write stores nothing. */
 function held(renewal: Renewal | undefined, versions: Versions | undefined) {
   return renewal === undefined ? { versions: undefined } : { renewal, versions };
+}
+
+/** What each came to; a value that cannot be stored does not keep the others out. */
+export async function settledAll(
+  writes: readonly Promise<boolean>[],
+): Promise<(boolean | CacheSerializationError)[]> {
+  const outcomes = await Promise.allSettled(writes);
+  return outcomes.map((outcome) => {
+    if (outcome.status === 'fulfilled') return outcome.value;
+    if (outcome.reason instanceof CacheSerializationError) return outcome.reason;
+    throw outcome.reason;
+  });
 }
