@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { Cacheable } from 'nestjs-elasticache';
+import { FaultyRedis } from 'nestjs-elasticache/testing';
 import { Counter, onTier, recordFailures } from '../support/cache.application.js';
-import { startProxy } from '../support/tcp.proxy.js';
 import { until } from '../support/waiting.js';
 
 class Rates extends Counter {
@@ -23,13 +23,11 @@ describe('staleIfError, while Redis is away and the database fails', () => {
 
   /** Copies are not believed for long, so that nobody vouches for them once Redis is away. */
   async function start(staleIfError?: string, consistency?: 'strict') {
-    const proxy = await startProxy(tier.redis);
-    ends.push(() => proxy.stop());
-    const url = new URL(tier.connection().connection!);
-    url.port = String(proxy.port);
+    const redis = await FaultyRedis.start(tier.connection().connection!);
+    ends.push(() => redis.stop());
     const failures = recordFailures();
     const running = await tier.start(Rates, {
-      connection: url.href,
+      connection: redis.url,
       errorHandler: failures.handle,
       defaults: {
         timeouts: {},
@@ -45,9 +43,9 @@ describe('staleIfError, while Redis is away and the database fails', () => {
       return (await rates.getEntry(7))?.tier === 'memory';
     });
     const known = await running.service.find(7);
-    proxy.hang();
+    redis.hang();
     running.service.isDown = true;
-    return { ...running, rates, proxy, failures, known };
+    return { ...running, rates, failures, known };
   }
 
   const unvouched = (rates: { getEntry(key: number): Promise<unknown> }) =>
