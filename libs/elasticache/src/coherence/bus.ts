@@ -47,6 +47,8 @@ const LONGEST_WAIT_MS = 1_000;
  */
 export class Bus {
   confirmedAt = Number.NEGATIVE_INFINITY;
+  /** The same, also where reading has failed since. */
+  lastConfirmedAt = Number.NEGATIVE_INFINITY;
   private readonly origin = newToken();
   private unsent: Invalidation[] = [];
   private sending: Promise<void> | undefined;
@@ -91,7 +93,7 @@ export class Bus {
 
   /** No copy is believed until the stream was read again. */
   doubt(): void {
-    this.confirmedAt = Number.NEGATIVE_INFINITY;
+    this.confirmedAt = this.lastConfirmedAt = Number.NEGATIVE_INFINITY;
   }
 
   close(): void {
@@ -137,7 +139,7 @@ export class Bus {
       try {
         await reader.exchange((client) => this.readFrom(client, told));
       } catch (error) {
-        this.doubt();
+        this.confirmedAt = Number.NEGATIVE_INFINITY;
         const reason = ((error as Error).cause ?? error) as Error;
         told(isRefusal(reason) ? this.refused(reason) : error);
       }
@@ -166,7 +168,7 @@ export class Bus {
       if (count > 0 && count < BATCH && !isDue) continue;
       const isComplete = await this.check(client);
       checkedAt = now;
-      if (isComplete && count < BATCH) this.confirmedAt = begun;
+      if (isComplete && count < BATCH) this.confirmedAt = this.lastConfirmedAt = begun;
       told();
     }
   }

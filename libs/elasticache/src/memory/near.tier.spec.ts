@@ -10,6 +10,7 @@ const entryOf = (value: object, expiresAt = NOW + 60_000) => ({ value, createdAt
 function open(isolation: Isolation = 'clone', maxBytes?: number) {
   const others = {
     confirmedAt: NOW,
+    lastConfirmedAt: NOW,
     doubt() {
       others.confirmedAt = -Infinity;
     },

@@ -11,6 +11,8 @@ import type { RemovalCause } from './removals.js';
 export interface Confirmed {
   /** All that were made before are known here; in milliseconds since the epoch. */
   readonly confirmedAt: number;
+  /** What it was before they could no longer be heard of. */
+  readonly lastConfirmedAt: number;
   /** The clock was set back: nobody knows how long ago that is. */
   doubt(): void;
 }
@@ -82,7 +84,7 @@ export class NearTier implements Memory {
   }
 
   unvouched(text: string, now: number, graceMs: number): Entry | undefined {
-    const behindMs = now - this.others.confirmedAt;
+    const behindMs = now - this.others.lastConfirmedAt;
     if (behindMs < 0 || behindMs >= this.maxStalenessMs + graceMs) return undefined;
     return this.tier.get(text, now);
   }
