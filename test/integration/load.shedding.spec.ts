@@ -19,8 +19,9 @@ class Articles {
     return this.load(id);
   }
   @CacheableMany('articles')
-  findMany(ids: number[]): Promise<string[]> {
-    return Promise.all(ids.map((id, i) => (i === 0 ? this.load(id) : `article ${id}`)));
+  async findMany(ids: number[]): Promise<string[]> {
+    await this.load(ids[0]!);
+    return ids.map((id) => `article ${id}`);
   }
 
   private async load(id: number): Promise<string> {
