@@ -106,8 +106,6 @@ describe.each(Object.keys(clients))('On a cluster, with a client %s', (name) => 
     } finally {
       await replica().restart();
     }
-    await until('in step', async () =>
-      String(await replica().command('INFO', 'replication')).includes('master_link_status:up'),
-    );
+    await cluster.replicated();
   });
 });

@@ -28,6 +28,10 @@ const start = (extra = {}, providers = []) => {
 export interface ApplicationProcess {
   /** Resolves with the next thing the program has told. */
   told(): Promise<unknown>;
+  /** Sends it a message. */
+  tell(message: string): void;
+  /** Asks it to end, as a deployment does. */
+  terminate(): void;
   /** As a crash: nothing of it runs any more. */
   kill(): Promise<void>;
   /** Resolves with its exit code, null for a signal. */
@@ -65,6 +69,8 @@ export function startProgram(
       if (messages.length > 0) return Promise.resolve(messages.shift());
       return Promise.race([new Promise((resolve) => waiting.push(resolve)), ended]);
     },
+    tell: (message) => void child.send(message),
+    terminate: () => void child.kill('SIGTERM'),
     async kill() {
       child.kill('SIGKILL');
       await exited;

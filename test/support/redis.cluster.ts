@@ -12,6 +12,8 @@ export interface RedisCluster {
   readonly startupNodes: { host: string; port: number }[];
   /** Resolves when every node sees every slot served. One that was restarted refuses commands for two seconds. */
   ready(): Promise<void>;
+  /** Resolves when the replica is in step, and every node tells of it. */
+  replicated(): Promise<void>;
   /** Resolves when the replica has taken the place of the first node, which was killed. */
   promoted(): Promise<void>;
   stop(): Promise<void>;
@@ -52,7 +54,7 @@ export async function startRedisCluster(
     for (const start of starts) if (start.status === 'rejected') throw start.reason;
     await unite(nodes);
     await readiness(nodes);
-    if (options.hasReplica) await follow((replica = await startNode(args, ATTEMPTS)), nodes[0]!);
+    if (options.hasReplica) await follow((replica = await startNode(args, ATTEMPTS)), nodes);
   } catch (error) {
     await stop();
     throw error;
@@ -63,6 +65,7 @@ export async function startRedisCluster(
     replica,
     startupNodes,
     ready: () => readiness(nodes),
+    replicated: () => replication(replica!, nodes),
     promoted: () => promotion(replica!, nodes.slice(1)),
     stop,
   };
@@ -93,16 +96,26 @@ async function unite(nodes: readonly RedisServer[]): Promise<void> {
   }
 }
 
-/** Makes one the replica of the other, which is in a cluster. */
-async function follow(replica: RedisServer, primary: RedisServer): Promise<void> {
+/** Makes one the replica of the first node. */
+async function follow(replica: RedisServer, nodes: readonly RedisServer[]): Promise<void> {
+  const primary = nodes[0]!;
   const id = String(await primary.command('CLUSTER', 'MYID'));
   await replica.command('CLUSTER', 'MEET', primary.host, `${primary.port}`);
   const isKnown = async () => String(await replica.command('CLUSTER', 'NODES')).includes(id);
   await until('the replica has met its primary', isKnown);
   await replica.command('CLUSTER', 'REPLICATE', id);
+  await replication(replica, nodes);
+}
+
+async function replication(replica: RedisServer, nodes: readonly RedisServer[]): Promise<void> {
   await until('the replica is in step', async () =>
     String(await replica.command('INFO', 'replication')).includes('master_link_status:up'),
   );
+  const port = Number(replica.port);
+  await until('every node tells of the replica', async () => {
+    const answers = await Promise.all(nodes.map((node) => node.command('CLUSTER', 'SLOTS')));
+    return answers.every((answer) => [answer].flat(Number.POSITIVE_INFINITY).includes(port));
+  });
 }
 
 async function promotion(replica: RedisServer, others: readonly RedisServer[]): Promise<void> {

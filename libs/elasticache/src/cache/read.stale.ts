@@ -4,7 +4,7 @@ import type { View } from '../store/cache.store.js';
 import { newToken } from '../store/token.js';
 import { Flight } from './flight.js';
 import { outsideOfLoads } from './load.context.js';
-import type { Finding } from './finding.js';
+import { concealed, type Finding } from './finding.js';
 import type { NamedCache } from './named.cache.js';
 import { loadAndKeep } from './read.load.js';
 import { handedOut, type Loader, type Outcome, reportLoad, type Target } from './read.target.js';
@@ -19,6 +19,17 @@ export async function staleOutcome(target: Target, finding: Finding): Promise<Ou
   if (outcome === undefined) return undefined;
   cache.servedStale(ask.text);
   return { ...outcome, stale: true };
+}
+
+/** Whether something may be there that stands in for a load: an expired copy, or one in memory where the tier has failed. */
+export function mayStandIn({ freshness, view, seen }: Finding): boolean {
+  return freshness === 'stale' || (view === undefined && seen === undefined);
+}
+
+/** What stands in for a load that failed: the expired copy, if it is still there, or the one in memory. */
+export async function standIn({ cache, ask, options }: Target, finding: Finding): Promise<Finding> {
+  if (finding.freshness !== 'stale') return cache.copyOnError(ask, options);
+  return cache.lookAgain(ask, options).catch(() => concealed); // the loader's own error wins
 }
 
 /** Loads anew for nobody, unless somebody does already; one load for all processes. */

@@ -1,4 +1,4 @@
-import { staleOutcome, outsideOfCalls } from './read.stale.js';
+import { mayStandIn, outsideOfCalls, staleOutcome, standIn } from './read.stale.js';
 import { awaitOthers, type OwnLoad } from './read.await.many.js';
 import {
   type Batch,
@@ -79,17 +79,18 @@ async function fill(batch: Batch, loading: Loading, waits = 2): Promise<void> {
   await fill(batch, { load, results, shares: unstored }, waits - 1);
 }
 
-/** Expired copies in place of a load, if there is one for every element that is still missing. */
+/** Copies in place of a load, if there is one for every element that is still missing. */
 async function serveStale(batch: Batch, { missing, findings, results }: Missing): Promise<boolean> {
-  const first = batch.parts[0]!;
   const left = missing.filter((i) => results[i] === undefined);
-  if (!left.every((i) => findings[i]?.freshness === 'stale')) return false;
+  if (!left.every((i) => mayStandIn(findings[i]!))) return false;
+  const targets = left.map((i) => targetOf(batch, batch.parts[0]!, i));
+  const standIns = await Promise.all(
+    targets.map((target, l) => standIn(target, findings[left[l]!]!)),
+  );
+  if (!standIns.every(({ freshness }) => freshness === 'stale')) return false;
   const copies: Outcome[] = [];
-  for (const i of left) {
-    const target = targetOf(batch, first, i);
-    const looking = first.cache.lookAgain(target.ask, target.options);
-    const again = await looking.catch(() => undefined); // the loader's own error wins
-    const outcome = again && (await staleOutcome(target, again));
+  for (const [l, target] of targets.entries()) {
+    const outcome = await staleOutcome(target, standIns[l]!);
     if (outcome === undefined) return false;
     copies.push(outcome);
   }

@@ -4,7 +4,7 @@ import { isLoading } from './load.context.js';
 import type { Finding } from './finding.js';
 import { takesCopies } from './operation.tiers.js';
 import { joinOrLoad, loadUnstored } from './read.load.js';
-import { refresh, staleOutcome } from './read.stale.js';
+import { mayStandIn, refresh, staleOutcome, standIn } from './read.stale.js';
 import {
   hitAtOnce,
   type Loader,
@@ -79,7 +79,7 @@ function readAlone(target: Target, loader: Loader, led?: Gathering): Promise<Out
 
 /** The part of the read path that comes after the look. */
 function readFrom(target: Target, finding: Finding, loader: Loader): Promise<Outcome> {
-  if (finding.entry === undefined) return loadOrServeCopy([target], [finding], loader);
+  if (finding.entry === undefined) return loadOrServeStale([target], [finding], loader);
   return readFound(target, finding, loader);
 }
 
@@ -106,45 +106,34 @@ export async function lookUp(targets: readonly Target[], loader?: Loader): Promi
   return { findings };
 }
 
-/** The part of the read path that comes after a miss. An expired copy stands in where that is allowed. */
-async function loadOrServeStale(
+/** The part of the read path that comes after a miss. Where that is allowed, a copy stands in. */
+function loadOrServeStale(
+  targets: readonly Target[],
+  findings: readonly Finding[],
+  loader: Loader,
+): Promise<Outcome> {
+  return mayStandIn(findings[0]!)
+    ? loadOrStandIn(targets, findings, loader)
+    : joinOrLoad(targets, findings, loader);
+}
+
+async function loadOrStandIn(
   targets: readonly Target[],
   findings: readonly Finding[],
   loader: Loader,
 ): Promise<Outcome> {
   const [target, finding] = [targets[0]!, findings[0]!];
-  if (finding.freshness !== 'stale') return loadOrServeCopy(targets, findings, loader);
-  const { cache } = target;
-  if (cache.loads.isFull) {
-    const outcome = await staleOutcome(target, finding);
+  if (target.cache.loads.isFull) {
+    const isStale = finding.freshness === 'stale';
+    const outcome = await staleOutcome(target, isStale ? finding : await standIn(target, finding));
     if (outcome !== undefined) return outcome;
   }
   try {
     return await joinOrLoad(targets, findings, loader);
   } catch (error) {
-    const looking = cache.lookAgain(target.ask, target.options);
-    const again = await looking.catch(() => undefined); // the loader's own error wins
-    const outcome = again && (await staleOutcome(target, again));
+    const outcome = await staleOutcome(target, await standIn(target, finding));
     if (outcome === undefined) throw error;
     reportLoad(target, error);
     return outcome;
   }
-}
-
-/** Where the tier has failed, and the loader too, a copy in memory stands in where `staleIfError` allows it. */
-function loadOrServeCopy(
-  targets: readonly Target[],
-  findings: readonly Finding[],
-  loader: Loader,
-): Promise<Outcome> {
-  const [target, finding] = [targets[0]!, findings[0]!];
-  const loading = joinOrLoad(targets, findings, loader);
-  if (finding.view !== undefined || finding.seen !== undefined) return loading;
-  return loading.catch(async (error: unknown) => {
-    const copy = target.cache.copyOnError(target.ask, target.options);
-    const outcome = await staleOutcome(target, copy);
-    if (outcome === undefined) throw error;
-    reportLoad(target, error);
-    return outcome;
-  });
 }

@@ -47,6 +47,7 @@ const LONGEST_WAIT_MS = 1_000;
  */
 export class Bus {
   confirmedAt = Number.NEGATIVE_INFINITY;
+  /** The same, also where reading has failed since. */
   lastConfirmedAt = Number.NEGATIVE_INFINITY;
   private readonly origin = newToken();
   private unsent: Invalidation[] = [];

@@ -1,2 +1,3 @@
 export { ElastiCacheTestingModule } from './elasticache-testing.module.js';
 export { FakeClock } from './fake.clock.js';
+export { FaultyRedis } from './faulty.redis.js';
