@@ -1,3 +1,5 @@
+import { nextTick } from 'node:process';
+
 import type { RedisClient } from '../connection/redis.client.js';
 import type { RedisConnection } from '../connection/redis.connection.js';
 import type { Invalidation, NearCaches } from '../memory/near.caches.js';
@@ -80,7 +82,7 @@ export class Bus {
   publish(invalidation: Invalidation): Promise<void> {
     this.unsent.push(invalidation);
     this.sending ??= new Promise((resolve, reject) => {
-      process.nextTick(() => {
+      nextTick(() => {
         const invalidations = this.unsent;
         this.unsent = [];
         this.sending = undefined;
