@@ -234,6 +234,18 @@ describe('Copies in memory in front of Redis', () => {
     expect(of['xadd']).toBeLessThanOrEqual(3);
   });
 
+  it('are told of by a stream that holds fewer messages where these are long', async () => {
+    const { one, two, namespace } = await startTwo();
+    await inMemory(one, 7);
+    const keys = Array.from({ length: 1_000 }, (_, i) => `${i}-`.padEnd(500, 'x'));
+    for (let i = 0; i < 50; i++) await two.cache('rows').evict(...keys);
+    expect(await tier.redis.command('XLEN', `${namespace}:~bus`)).toBeLessThan(45);
+    await inMemory(one, 7);
+    await two.cache('rows').evict(7);
+    Rows.titles.set(7, 'second');
+    await until('the new title', async () => (await one.service.find(7)).title === 'second');
+  });
+
   it('end with a put of what cannot be stored: it removes what is there', async () => {
     const { one, two } = await startTwo({ maxStaleness: '3s' });
     await inMemory(one, 7);

@@ -1,6 +1,23 @@
 /** A cached call within a cached call: what evicts the inner entry by a tag evicts the outer one, too. */
 import { describe, expect, it } from '@jest/globals';
-import { Cacheable, CacheableMany, CacheEvict, type Cache, InjectCache } from 'nestjs-elasticache';
+import {
+  Cacheable,
+  CacheableMany,
+  CacheEvict,
+  type Cache,
+  fromResult,
+  InjectCache,
+} from 'nestjs-elasticache';
+import {
+  concat,
+  defer,
+  firstValueFrom,
+  lastValueFrom,
+  map,
+  NEVER,
+  type Observable,
+  take,
+} from 'rxjs';
 import { gate, onTier, type Running, tiers } from '../support/cache.application.js';
 import { until } from '../support/waiting.js';
 
@@ -23,6 +40,22 @@ class Pages {
     return { id, name: Pages.name };
   }
   @Cacheable('users', {
+    key: (id) => ['stream', id],
+    returns: 'observable',
+    tags: (id) => [`user:${id}`],
+  })
+  stream(id: number): Observable<User> {
+    return defer(async () => ({ id, name: Pages.name }));
+  }
+  @Cacheable('users', {
+    key: (id) => ['late', id],
+    returns: 'observable',
+    tags: fromResult(({ id }) => [`user:${id}`]),
+  })
+  late(id: number): Observable<User> {
+    return defer(async () => ({ id, name: Pages.name }));
+  }
+  @Cacheable('users', {
     key: (id) => ['unless', id],
     tags: (id) => [`user:${id}`],
     unless: () => true,
@@ -41,6 +74,14 @@ class Pages {
     const name = await this.nameBy(way);
     await this.hold;
     return `a page of ${name}`;
+  }
+  @Cacheable('pages', { key: (way) => ['stream', way], returns: 'observable' })
+  pageStream(way: string): Observable<string> {
+    this.loads.push(`page ${way}`);
+    return this.stream(7).pipe(
+      take(1),
+      map(({ name }) => `a page of ${name}`),
+    );
   }
   @Cacheable('sites', { key: (way) => way })
   async site(way: string): Promise<string> {
@@ -67,6 +108,10 @@ class Pages {
         return (await this.users.getOrLoad(7, load, options)).name;
       case 'a batch':
         return (await this.many([7, 8]))[0]!.name;
+      case 'the first of a stream':
+        return (await firstValueFrom(concat(this.stream(7), NEVER))).name;
+      case 'one of a stream':
+        return (await firstValueFrom(this.stream(7).pipe(take(1)))).name;
       case 'two at once':
         return (await Promise.all([this.user(7), this.user(7)]))[0].name;
       case 'what is not stored':
@@ -83,6 +128,8 @@ const ways = [
   'getMany',
   'getOrLoad',
   'a batch',
+  'the first of a stream',
+  'one of a stream',
   'two at once',
   'what is not stored',
 ];
@@ -151,6 +198,18 @@ describe.each(tiers)('Nested tags, %s', (name) => {
     await old;
     expect(await joined).toBe('a page of Bea');
     expect(await service.page('find')).toBe('a page of Bea');
+  });
+
+  it('reach what was made of the first emission alone, as a stream and where the value names them', async () => {
+    const running = await start();
+    const { service, cache } = running;
+    for (const name of ['Ann', 'Bea', 'Cleo']) {
+      await service.rename(7, name);
+      expect(await lastValueFrom(service.pageStream('one'))).toBe(`a page of ${name}`);
+      const late = () => firstValueFrom(service.late(7));
+      const loaded = () => cache('pages').getOrLoad('late', async () => (await late()).name);
+      expect(await loaded()).toBe(name);
+    }
   });
 
   it('do not reach what others load at the same time', async () => {

@@ -46,6 +46,8 @@ export class Flight {
   waitsFor: Set<Flight> | undefined;
   /** Told when the last joiner has left. */
   onDeserted: () => void = nothing;
+  /** Adds the tags of what it has brought so far to the load that is running, which does not wait for its end. */
+  handOn: () => void = nothing;
   private joiners: Set<Joiner> | undefined;
   private over = false;
   private ended: (() => void)[] | undefined;

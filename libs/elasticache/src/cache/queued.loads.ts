@@ -1,3 +1,5 @@
+import { nextTick } from 'node:process';
+
 import type { Deadline } from '../resilience/deadline.js';
 import { Flight, landed, type Loaded } from './flight.js';
 import { inheritFrom, isWaitingForUs, loading, waiting } from './load.context.js';
@@ -100,7 +102,7 @@ export class QueuedLoads {
 
   /** Waits for the load before, else for whoever comes in this turn. */
   private async turn(before: Flight | undefined): Promise<void> {
-    if (before === undefined) return new Promise((resolve) => process.nextTick(resolve));
+    if (before === undefined) return new Promise((resolve) => nextTick(resolve));
     const settled = waiting(before, before.settled());
     await this.patience
       .bound(

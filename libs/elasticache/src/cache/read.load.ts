@@ -171,6 +171,7 @@ export async function loadAndKeep(
   { flight, leases }: { flight: Flight; leases: readonly (Lease | undefined)[] },
 ): Promise<Loaded> {
   const { cache, ask } = targets[0]!;
+  flight.handOn = () => inheritFrom(borneSoFar(targets, leases, flight));
   try {
     const loaded = await cache.loads.run(
       ask.text,
@@ -211,6 +212,20 @@ function keepAll(
   return Promise.allSettled(keeps).then((outcomes) => {
     for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
   });
+}
+
+/** The tags of what a load has brought before its end, with which it may not get stored at all. */
+function borneSoFar(
+  targets: readonly Target[],
+  leases: readonly (Lease | undefined)[],
+  flight: Flight,
+): Inheritance {
+  const inheritance = new Inheritance();
+  inheritance.addAll(flight.inheritance);
+  for (const [i, target] of targets.entries()) {
+    bearUnstored(target, leases[i]?.versions, inheritance);
+  }
+  return inheritance;
 }
 
 /**

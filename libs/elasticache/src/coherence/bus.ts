@@ -1,3 +1,5 @@
+import { nextTick } from 'node:process';
+
 import type { RedisClient } from '../connection/redis.client.js';
 import type { RedisConnection } from '../connection/redis.connection.js';
 import type { Invalidation, NearCaches } from '../memory/near.caches.js';
@@ -24,6 +26,8 @@ const BATCH = 500;
 
 /** Messages that the stream holds, more or less: those a process may miss and catch up with. */
 const MOST_MESSAGES = 10_000;
+/** About what the stream may take of the server's memory: of long messages it holds fewer. */
+const MOST_BYTES = 16 * 1024 * 1024;
 
 /** The stream's life, which every reader prolongs: where nobody reads, nobody has copies. */
 const LIFE_MS = 600_000;
@@ -81,7 +85,7 @@ export class Bus {
   publish(invalidation: Invalidation): Promise<void> {
     this.unsent.push(invalidation);
     this.sending ??= new Promise((resolve, reject) => {
-      process.nextTick(() => {
+      nextTick(() => {
         const invalidations = this.unsent;
         this.unsent = [];
         this.sending = undefined;
@@ -118,7 +122,9 @@ export class Bus {
   private append(invalidations: readonly Invalidation[]): Promise<unknown> {
     const { exchange, key } = this.parts;
     const fields = encoded(this.origin, invalidations);
-    const limit = ['MAXLEN', '~', MOST_MESSAGES];
+    const length = fields.join('').length;
+    const most = Math.min(MOST_MESSAGES, Math.ceil(MOST_BYTES / length));
+    const limit = ['MAXLEN', '~', most];
     return exchange.insist(key, async (client) => {
       const [id] = await Promise.all([
         client.callBuffer('xadd', key, ...limit, '*', ...fields),

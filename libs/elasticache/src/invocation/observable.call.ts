@@ -24,14 +24,15 @@ const ABANDONED = Symbol('abandoned');
 export function observableCall(plan: MethodPlan, call: Call): Observable<unknown> {
   return new Observable((subscriber) => {
     const source = new Source(plan, call, subscriber);
-    deliver(runCall(plan, call, source), subscriber);
+    deliver(runCall(plan, call, source), source, subscriber);
     return () => source.leave();
   });
 }
 
-function deliver(outcome: Promise<Outcome>, subscriber: Subscriber<unknown>): void {
+function deliver(outcome: Promise<Outcome>, source: Source, subscriber: Subscriber<unknown>): void {
   outcome
     .then((came) => {
+      source.isOver = true;
       if (!came.own) replay(came, subscriber);
       subscriber.complete();
     })
@@ -46,6 +47,8 @@ function replay({ value, emissions }: Outcome, to: Subscriber<unknown>): void {
 
 /** The method's own Observable, run at most once, between its subscriber and the cache. */
 class Source implements Invocation {
+  /** Its call is over, and what it brought known to the load it is part of. */
+  isOver = false;
   /** Stops the source also where it emits while it is being subscribed to. */
   private readonly stop = new Subject<void>();
   private flight: Flight | undefined;
@@ -103,6 +106,8 @@ class Source implements Invocation {
    */
   leave(): void {
     this.isLeft = true;
+    // The load it is part of may end before this one, and is made of what has come.
+    if (this.count > 0 && !this.isOver) this.inCallersLoad(() => this.flight?.handOn());
     this.leaveFlight?.();
     queueMicrotask(() => this.abandonUnlessNeeded());
   }

@@ -1,3 +1,4 @@
+import { nextTick } from 'node:process';
 import { setImmediate } from 'node:timers';
 
 import type { RedisClient } from '../connection/redis.client.js';
@@ -94,7 +95,7 @@ export class ReadBatch {
     const { gathers = true } = this.parts;
     if (this.pending.push(read) > 1) return;
     if (!gathers) this.send();
-    else if (this.underWay === 0) process.nextTick(() => this.send());
+    else if (this.underWay === 0) nextTick(() => this.send());
     else setImmediate(() => this.send());
   }
 

@@ -1,3 +1,5 @@
+import { nextTick } from 'node:process';
+
 import type { RedisClient } from '../connection/redis.client.js';
 import type { Script } from './lua.scripts.js';
 import type { RedisExchange } from './redis.exchange.js';
@@ -46,7 +48,7 @@ export class ScriptRunner {
       const waiting = this.waiting.get(script);
       if (waiting !== undefined) return void waiting.push(pending);
       this.waiting.set(script, [pending]);
-      process.nextTick(() => this.flush(script));
+      nextTick(() => this.flush(script));
     });
   }
 
