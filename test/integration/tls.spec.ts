@@ -1,7 +1,5 @@
 /** A real server that speaks TLS on one port and plain TCP on another, under an authority of its own. */
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
-import { setImmediate as immediate } from 'node:timers/promises';
-import { RedisConnection } from '../../libs/elasticache/src/connection/redis.connection.js';
 import { Test, type TestingModule } from '@nestjs/testing';
 import { CacheManager, ElastiCacheModule } from 'nestjs-elasticache';
 import { elastiCache, type ElastiCacheOptions } from 'nestjs-elasticache/aws';
@@ -50,9 +48,6 @@ afterAll(async () => {
   await Promise.all([ours, others].map((authority) => authority.remove()));
 });
 
-const clients = async () =>
-  Number(/connected_clients:(\d+)/.exec(String(await server.command('INFO', 'clients')))![1]);
-
 const applications: TestingModule[] = [];
 afterEach(() => Promise.all(applications.splice(0).map((application) => application.close())));
 
@@ -89,19 +84,6 @@ describe('Over TLS', () => {
       return (await rows.get(1)) === name;
     });
     expect((await rows.getEntry(1))?.value).toBe(name);
-  });
-
-  it('a connection may be closed while it shakes hands', async () => {
-    const before = await clients();
-    for (let i = 0; i < 200; i++) {
-      const at = { host: '127.0.0.1', port, tls: i % 2 === 0 ? { ca: ours.ca } : true };
-      const connection = await RedisConnection.open(at, { random: Math.random });
-      connection.start();
-      for (let turn = 0; turn < i % 20; turn++) await immediate();
-      connection.cut();
-    }
-    // An error that nobody listens for fails whatever test is running.
-    await until('all are gone', async () => (await clients()) === before);
   });
 
   const wrongly: Record<string, [() => [number, ElastiCacheOptions['tls']], RegExp]> = {
