@@ -153,13 +153,6 @@ describe('Options', () => {
     expect([...faults.values()].join()).not.toContain(SECRET);
   });
 
-  it.each([[{ defaults: { consistency: 'eventual' } }, 'defaults.consistency']])(
-    'of later versions are not accepted and ignored: %j',
-    async (options, path) => {
-      expect([...(await faultsOf(options)).keys()]).toEqual([path]);
-    },
-  );
-
   it('zstd needs a runtime that has it', async () => {
     const zlib = await import('node:zlib');
     const faults = await faultsOf({ defaults: { compression: { algorithm: 'zstd' } } });

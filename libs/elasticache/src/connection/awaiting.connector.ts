@@ -20,11 +20,14 @@ interface NodeOptions {
 }
 
 /**
- * What ioredis opens its sockets with, once there is a fresh password: it computes what it will send
- * before that, and knows no credentials provider (redis/ioredis#1738). It must not reject for want of
- * a password: ioredis would give up for good.
+ * What ioredis opens its sockets with. ioredis hears one error of a socket, once: of one that is closed
+ * during its handshake a second one would end the process. So here somebody always listens.
+ *
+ * Where the password changes it waits for a fresh one first: ioredis computes what it will send before
+ * that, and knows no credentials provider (redis/ioredis#1738). It must not reject for want of a
+ * password: ioredis would give up for good.
  */
-export function awaitingConnector(base: AbstractConnector, password: RotatingPassword): unknown {
+export function awaitingConnector(base: AbstractConnector, password?: RotatingPassword): unknown {
   return class AwaitingConnector extends base {
     constructor(private readonly options: NodeOptions) {
       super(options.disconnectTimeout);
@@ -32,14 +35,14 @@ export function awaitingConnector(base: AbstractConnector, password: RotatingPas
 
     async connect(): Promise<Socket> {
       this.connecting = true;
-      await password.ready();
+      await password?.ready();
       if (!this.connecting) throw new Error('Connection is closed.'); // as ioredis says it
       const { host, port, family, tls } = this.options;
       const place = { ...(family && { family }), host, port };
       this.stream = tls
         ? connectTls({ ...place, ...tls } as TlsOptions)
         : connectPlain(place as NetConnectOpts);
-      this.stream.once('error', (error) => (this.firstError = error));
+      this.stream.on('error', (error) => (this.firstError ??= error));
       return this.stream;
     }
   };

@@ -38,7 +38,10 @@ export async function makeClient(
   { driver, random, clock }: MakerParts,
 ): Promise<MadeClient> {
   const { Redis, Cluster, AbstractConnector } = driver ?? (await importDriver());
-  if ('url' in options) return { client: new Redis(options.url, nodeOptions(options, random)) };
+  if ('url' in options) {
+    const sockets = { Connector: awaitingConnector(AbstractConnector) };
+    return { client: new Redis(options.url, nodeOptions(options, random, sockets)) };
+  }
   const { username, password: source } = options;
   const onFailure = (error: unknown) =>
     client.emit('error', new Error(`the password could not be had: ${plainReason(error)}`));
@@ -46,14 +49,14 @@ export async function makeClient(
     typeof source === 'function'
       ? new RotatingPassword({ source, clock, random, onFailure })
       : undefined;
-  const rotation = password && {
-    password, // sent as the text that it is by then
+  const sockets = {
+    ...(password && { password }), // sent as the text that it is by then
     Connector: awaitingConnector(AbstractConnector, password),
   };
   const client: RedisClient =
     'cluster' in options
-      ? new Cluster(options.cluster, clusterOptions(options, random, rotation))
-      : new Redis(nodeOptions(options, random, rotation));
+      ? new Cluster(options.cluster, clusterOptions(options, random, sockets))
+      : new Redis(nodeOptions(options, random, sockets));
   if (password !== undefined) {
     const refused = (error: unknown) => isRefusal(error) && password.outdate();
     client.on('error', refused);

@@ -57,11 +57,11 @@ const SLOTS_TIMEOUT_MS = 5_000;
 /** The settings of a cluster. */
 export type ClusterSettings = Extract<ConnectionOptions, { cluster: unknown }>;
 
-/** What a password that changes is given to a client as. */
-export interface Rotation {
-  /** Made a text of when it is sent. */
-  readonly password: { toString(): string };
+/** How a client opens its sockets. */
+export interface Sockets {
   readonly Connector: unknown;
+  /** One that changes: made a text of when it is sent. */
+  readonly password?: { toString(): string };
 }
 
 /**
@@ -72,15 +72,15 @@ export interface Rotation {
 export function nodeOptions(
   options: Exclude<ConnectionOptions, ClusterSettings>,
   random: () => number,
-  rotation?: Rotation,
+  sockets: Sockets,
 ) {
-  if ('url' in options) return failingFast(random);
+  if ('url' in options) return { ...failingFast(random), ...sockets };
   const { host, port = DEFAULT_PORT, db, reader: _, ...access } = options;
   return {
     host,
     port,
     ...(db !== undefined && { db }),
-    ...accessOptions(access, rotation),
+    ...accessOptions(access, sockets),
     ...failingFast(random),
   };
 }
@@ -89,14 +89,14 @@ export function nodeOptions(
 export function clusterOptions(
   { cluster: _, ...access }: ClusterSettings,
   random: () => number,
-  rotation?: Rotation,
+  sockets: Sockets,
 ) {
   return {
     lazyConnect: true,
     dnsLookup: (name: string, found: (error: null, address: string) => void) => found(null, name),
     slotsRefreshTimeout: SLOTS_TIMEOUT_MS,
     clusterRetryStrategy: () => reconnectDelay(random),
-    redisOptions: { ...accessOptions(access, rotation), ...failingFast(random) },
+    redisOptions: { ...accessOptions(access, sockets), ...failingFast(random) },
   };
 }
 
@@ -132,12 +132,12 @@ function failingFast(random: () => number) {
   };
 }
 
-function accessOptions({ tls, username, password }: Access, rotation: Rotation | undefined) {
+function accessOptions({ tls, username, password }: Access, sockets: Sockets) {
   return {
     ...(tls && { tls: tls === true ? {} : tls }),
     ...(username !== undefined && { username }),
     ...(typeof password === 'string' && { password }),
-    ...rotation,
+    ...sockets,
   };
 }
 

@@ -27,6 +27,12 @@ describe('The plain reason', () => {
     expect(plainReason(new Error(said))).toBe("ERR unknown command 'SET'");
   });
 
+  it('is what OpenSSL says, without its numbers and lines', () => {
+    const said =
+      '807CC2592E7F0000:error:0A000418:SSL routines:ssl3_read_bytes:tlsv1 alert unknown ca:../ssl/record/rec_layer_s3.c:1601:SSL alert number 48\n';
+    expect(plainReason(new Error(said))).toBe('TLS: tlsv1 alert unknown ca');
+  });
+
   it.each([
     ["READONLY You can't write against a read only replica.", /primary endpoint/],
     ['LOADING Redis is loading the dataset in memory', /wait until it is through/],
@@ -41,6 +47,8 @@ describe('The plain reason', () => {
     ['certificate has expired', /renew the server's certificate/],
     ['self-signed certificate', /connection\.tls\.ca/],
     ['connect ECONNREFUSED 127.0.0.1:6379', /that the server runs/],
+    ['connect ETIMEDOUT', /security group/],
+    ['TLS: wrong version number', /does not speak TLS on this port/],
   ])('is followed by what to do about it: %s', (reason, advice) => {
     const told = withAdvice(reason);
     expect(told).toMatch(advice);

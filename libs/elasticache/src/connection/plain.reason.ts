@@ -1,5 +1,8 @@
 import { types } from 'node:util';
 
+/** What OpenSSL says, between numbers and the lines of its source. */
+const OPENSSL = /^[^]*:SSL routines:[^:]*:([^:]+):[^]*/;
+
 /**
  * What an error of the client says, without what it must not say: servers quote the arguments of a
  * command they do not know, passwords and values included. Of a name with several addresses, Node
@@ -8,7 +11,11 @@ import { types } from 'node:util';
 export function plainReason(error: unknown): string {
   if (!types.isNativeError(error)) return 'no reason given';
   const { message, code } = error as NodeJS.ErrnoException;
-  return message.replace(/,? with args beginning with[^]*/, '').slice(0, 200) || code || error.name;
+  const told = message
+    .replace(/,? with args beginning with[^]*/, '')
+    .replace(OPENSSL, 'TLS: $1')
+    .slice(0, 200);
+  return told || code || error.name;
 }
 
 /**
@@ -51,6 +58,26 @@ const ADVICE: readonly (readonly [RegExp, string])[] = [
     "renew the server's certificate, and check both clocks",
   ],
   [/self.signed|unable to (get|verify)/i, 'give the CA in connection.tls.ca'],
+  [
+    /match certificate's altnames/,
+    'connect by a name of the certificate, or give that in connection.tls.servername',
+  ],
+  [
+    /alert (certificate required|unknown ca|bad certificate|handshake failure)/,
+    'give a certificate that the server trusts in connection.tls.cert, and its key in connection.tls.key',
+  ],
+  [
+    /wrong version number|packet length too long/,
+    'the server does not speak TLS on this port: check the port, or leave connection.tls out',
+  ],
+  [
+    /ECONNRESET/,
+    'check that the server runs; it hangs up, too, where it expects TLS (connection.tls), or a certificate (connection.tls.cert)',
+  ],
+  [
+    /ETIMEDOUT/,
+    'check host, port and security group; a port that does not speak TLS says nothing, either (connection.tls)',
+  ],
   [/ENOTFOUND|EAI_AGAIN/, 'check the host name and DNS'],
   [/ECONNREFUSED/, 'check host and port, and that the server runs'],
 ];
