@@ -222,8 +222,8 @@ export const MUTATIONS: readonly Mutation[] = [
     edits: [
       {
         file: 'memory/near.tier.js',
-        find: 'behindMs >= 0 && behindMs < this.maxStalenessMs',
-        replace: 'behindMs < Infinity',
+        find: 'if (behindMs >= 0 && behindMs < this.maxStalenessMs)',
+        replace: 'if (behindMs < Infinity)',
       },
     ],
     consistency: 'default',
