@@ -95,6 +95,17 @@ describe('A cache whose consistency is eventual', () => {
     expect(await rows.getMany(ids).then((map) => map.size)).toBe(ids.length);
   });
 
+  it('removes nothing from the primary because the replica has what cannot be read', async () => {
+    const { rows } = await start();
+    await filled(rows);
+    await pair.breakReplication();
+    await pair.replica.command('CONFIG', 'SET', 'replica-read-only', 'no');
+    await pair.replica.command('SET', key(1), 'no entry');
+    await pair.replica.command('CONFIG', 'SET', 'replica-read-only', 'yes');
+    expect(await rows.get(1)).toBe('row 1');
+    expect(await pair.primary.command('EXISTS', key(1))).toBe(1);
+  });
+
   it('asks the replica for nothing but entries: no lease, no version, no write', async () => {
     const allowed = [`~${namespace}:v1:*`, '-@all', '+mget', '+ping', '+info', '+hello', '+auth'];
     const { rows, manager } = await start();

@@ -90,7 +90,8 @@ export class RedisStore implements CacheStore {
     const { layout, idleMs } = this.parts;
     const key = layout.entry(ask.text);
     const versions = this.stamps.keysOf(ask);
-    const judge = (bytes: Bytes, found: readonly Bytes[]) => this.judge(ask, bytes, found);
+    const judge = (bytes: Bytes, found: readonly Bytes[], peeks = false) =>
+      this.judge(peeks ? { ...ask, peeks } : ask, bytes, found);
     if (idleMs === undefined || ask.peeks) return reads.get(key, versions, judge, late);
     const bytes = fetchAndTouch(this.parts.exchange, key, Math.ceil(idleMs));
     return Promise.all([bytes, this.reads.versions(versions)]).then((all) => judge(...all));

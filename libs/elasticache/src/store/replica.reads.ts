@@ -12,7 +12,8 @@ interface ReplicaReadsParts {
   readonly batching: boolean;
 }
 
-type Make<T> = (bytes: Bytes, versions: readonly Bytes[]) => T | Promise<T>;
+/** `peeks`: of bytes of a replica, which say nothing about what the primary has. */
+type Make<T> = (bytes: Bytes, versions: readonly Bytes[], peeks?: boolean) => T | Promise<T>;
 
 const NONE: readonly string[] = [];
 
@@ -39,7 +40,7 @@ export class ReplicaReads {
     const reading = this.entries.get(key, NONE, (bytes) => bytes).catch(() => null);
     const [bytes, found] = await Promise.all([reading, primary.versions(versions)]);
     if (bytes !== null) {
-      const look = await make(bytes, found);
+      const look = await make(bytes, found, true);
       if (look.entry !== undefined && look.entry.expiresAt > clock.now()) return look;
     }
     return primary.get(key, versions, make, late);
