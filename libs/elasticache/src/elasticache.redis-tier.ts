@@ -1,6 +1,7 @@
 import { Journal, type JournalTarget } from './coherence/journal.js';
 import { LOST, Recovery } from './coherence/recovery.js';
-import { ReplicaServers } from './coherence/replica.servers.js';
+import { WatchedServer } from './coherence/watched.server.js';
+import { WatchedServers } from './coherence/watched.servers.js';
 import { withAdvice } from './connection/plain.reason.js';
 import type { RedisConnection } from './connection/redis.connection.js';
 import { type LineLog, OutageLog } from './elasticache.outage-log.js';
@@ -26,7 +27,7 @@ export interface RedisTierParts {
 /** Where entries are read that may be out of date. */
 interface Replicas {
   readonly connection: RedisConnection;
-  readonly links: ReplicaServers;
+  readonly links: WatchedServers;
 }
 
 /** The connection of one application, and what keeps its outages from the callers. */
@@ -65,12 +66,12 @@ export class RedisTier {
   }
 
   exchange(where: string, storeMs: number): RedisExchange {
-    const { connection, recovery: links } = this;
+    const { connection, recovery } = this;
     return new RedisExchange({
       where,
       connection,
       deadline: deadlineOf(this.deadlines, storeMs, this.parts),
-      links,
+      links: recovery.servers,
     });
   }
 
@@ -96,7 +97,7 @@ export class RedisTier {
           'may be out of date until it expires.',
       );
     }
-    recovery.stop();
+    recovery.servers.stop();
     this.opened?.links.stop();
     this.opened?.connection.cut();
     await connection.close();
@@ -108,16 +109,20 @@ export class RedisTier {
     const { clock, log, storeMs } = this.parts;
     const words = { what: 'A replica', instead: 'Reading from the primary' };
     const outages = new OutageLog(log, clock, words);
-    const links = new ReplicaServers({
-      connection,
-      clock,
-      random: Math.random,
-      patience: new Deadline(readWaitOf(storeMs), clock),
-      onChange: (state) => {
-        if (state.kind === 'open') outages.down(withAdvice(state.why));
-        if (state.kind === 'closed') outages.up();
-      },
-    });
+    // Which of a primary's replicas answers does not matter: nothing they say depends on who did before.
+    const watch = () =>
+      new WatchedServer({
+        clock,
+        random: Math.random,
+        patience: new Deadline(readWaitOf(storeMs), clock),
+        onChange: (state) => {
+          if (state.kind === 'open') outages.down(withAdvice(state.why));
+          if (state.kind === 'closed') outages.up();
+        },
+        send: (send) => connection.exchange(send),
+        compare: async () => undefined,
+      });
+    const links = new WatchedServers(connection, watch);
     const ignore = () => undefined;
     connection.watch({
       made: () => outages.up(),

@@ -122,7 +122,7 @@ export class Bus {
   private append(invalidations: readonly Invalidation[]): Promise<unknown> {
     const { exchange, key } = this.parts;
     const fields = encoded(this.origin, invalidations);
-    const length = fields.join('').length;
+    const length = fields.reduce((sum, field) => sum + field.length, 0);
     const most = Math.min(MOST_MESSAGES, Math.ceil(MOST_BYTES / length));
     const limit = ['MAXLEN', '~', most];
     return exchange.insist(key, async (client) => {

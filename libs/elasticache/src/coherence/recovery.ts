@@ -3,11 +3,10 @@ import type { RedisConnection } from '../connection/redis.connection.js';
 import { ServerRuns } from '../connection/server.runs.js';
 import type { BreakerState } from '../resilience/circuit.breaker.js';
 import type { Deadline } from '../resilience/deadline.js';
-import type { Link } from '../resilience/link.js';
-import { slotOf } from '../store/slots.js';
 import type { Clock } from '../time/clock.js';
 import type { Random } from '../time/jitter.js';
 import { WatchedServer } from './watched.server.js';
+import { ALONE, WatchedServers } from './watched.servers.js';
 
 export interface RecoveryParts {
   readonly connection: RedisConnection;
@@ -29,26 +28,24 @@ export interface RecoveryParts {
 /** Why a breaker opens by a connection that is gone. */
 export const LOST = 'the connection was lost';
 
-/** The place of a server that is the only one. */
-const ALONE = '';
-
 /**
  * How servers go out of use and come back, each by itself. One is out as soon as its connection is
  * lost or it answers no more; it is in again when it answers in time, and is known to be the one
  * that answered before, or not.
  */
 export class Recovery {
-  private readonly servers = new Map<string, WatchedServer>();
+  readonly servers: WatchedServers;
   private readonly runs = new ServerRuns();
   private isTold = false;
 
   constructor(private readonly parts: RecoveryParts) {
     const { connection } = parts;
-    if (!connection.isCluster) this.serverAt(ALONE);
+    this.servers = new WatchedServers(connection, (place) => this.watch(place));
+    if (!connection.isCluster) this.servers.at(ALONE);
     connection.watch({
       made: () => this.made(),
       lost: () => {
-        for (const server of this.servers.values()) server.link.breaker.open(LOST);
+        for (const { link } of this.servers.all.values()) link.breaker.open(LOST);
       },
       failed: parts.onFailure,
       moved: () => this.compareAll(),
@@ -56,42 +53,25 @@ export class Recovery {
     if (connection.isReady) this.compareAll();
   }
 
-  /** The way to the server that has the key. */
-  of(key: string): Link {
-    const { connection } = this.parts;
-    if (!connection.isCluster) return this.serverAt(ALONE).link;
-    const server = this.serverAt(connection.placeOf(slotOf(key)));
-    server.key = key;
-    return server.link;
-  }
-
   /** Whether nothing is out of use. */
   get isUp(): boolean {
-    return [...this.servers.values()].every(({ link }) => link.breaker.isClosed);
+    return [...this.servers.all.values()].every(({ link }) => link.breaker.isClosed);
   }
 
-  stop(): void {
-    for (const { link } of this.servers.values()) link.breaker.stop();
-  }
-
-  private serverAt(place: string): WatchedServer {
-    let server = this.servers.get(place);
-    if (server !== undefined) return server;
-    server = new WatchedServer({
+  private watch(place: string): WatchedServer {
+    if (place !== ALONE) this.compare(place).catch(() => undefined);
+    return new WatchedServer({
       ...this.parts,
       onChange: (state) => this.parts.onChange(state, place),
       send: (send) => this.send(send),
       compare: () => this.compare(place),
     });
-    this.servers.set(place, server);
-    if (place !== ALONE) this.compare(place).catch(() => undefined);
-    return server;
   }
 
   private made(): void {
     this.parts.onMade();
     this.compareAll();
-    for (const server of this.servers.values()) server.made();
+    for (const server of this.servers.all.values()) server.made();
   }
 
   private async compare(place: string): Promise<void> {
@@ -120,11 +100,10 @@ export class Recovery {
   /** Whoever has no slots any more is asked for nothing. */
   private settle(places: readonly string[]): void {
     this.runs.settle(places);
-    for (const [place, { link }] of this.servers) {
+    for (const [place, { link }] of this.servers.all) {
       if (places.includes(place) || link.breaker.isClosed || this.parts.connection.isOwner(place))
         continue;
-      link.breaker.stop();
-      this.servers.delete(place);
+      this.servers.forget(place);
       this.parts.onChange({ kind: 'closed', failures: 0 }, place);
     }
   }
