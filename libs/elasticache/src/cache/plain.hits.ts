@@ -1,4 +1,3 @@
-import { freshnessOf } from '../entry/freshness.js';
 import type { CacheError } from '../errors/cache.errors.js';
 import type { ShortKey } from '../key/key.layout.js';
 import type { Ask, Asks, Look } from '../store/cache.store.js';
@@ -43,9 +42,9 @@ export async function lookForPlainHits(cache: NamedCache, asks: AsksAlike): Prom
   const looks = await store.lookMany(asks);
   const now = clock.now();
   const isPlain = (look: Look | CacheError): look is Look =>
-    'entry' in look &&
+    !(look instanceof Error) &&
     look.entry !== undefined &&
-    freshnessOf(look.entry, policy.freshness, now) === 'fresh';
+    cache.freshnessOf(look.entry, {}, now) === 'fresh';
   if (cache.mayConceal || !looks.every(isPlain)) return { looks };
   return {
     values: looks.map(({ entry }, place) => {

@@ -131,8 +131,8 @@ class Others {
 
   private async claim(views: readonly (readonly [number, View])[]): Promise<number[]> {
     const won: number[] = [];
-    const failures = this.failures('put');
     if (views.length === 0) return won;
+    const failures = this.failures('put');
     const claims = views.map(async ([i, view]) => {
       if (await this.wins(i, view, failures.note)) won.push(i);
     });
