@@ -9,6 +9,15 @@ class Rows {
 
   @CacheableMany('rows')
   async find(ids: number[]): Promise<(string | null)[]> {
+    return this.load(ids);
+  }
+
+  @CacheableMany('rows', { tags: (id) => [id % 2 === 0 ? 'even' : 'odd'] })
+  async findTagged(ids: number[]): Promise<(string | null)[]> {
+    return this.load(ids);
+  }
+
+  private load(ids: number[]): (string | null)[] {
     this.asked.push([...ids]);
     return ids.map((id) => (id === 0 ? null : `row ${id}`));
   }
@@ -75,8 +84,18 @@ describe('A batch in Redis alone', () => {
     expect(rows.asked).toEqual([[1, 2], [3]]);
   });
 
+  it('has the tags of each of its elements, which a function names', async () => {
+    const { service: rows, manager } = await tier.start(Rows);
+    await rows.findTagged([1]);
+    for (let n = 0; n < 2; n++) await rows.findTagged([1, 2]);
+    expect(rows.asked).toEqual([[1], [2]]);
+    await manager.evictTags('even');
+    await rows.findTagged([1, 2]);
+    expect(rows.asked).toEqual([[1], [2], [2]]);
+  });
+
   it('is loaded anew for what expires soon, and waits for nothing', async () => {
-    const options = { caches: { rows: { ttl: '10s', refreshAhead: 0.01 } } };
+    const options = { caches: { rows: { ttl: '1h', refreshAhead: 0.00001 } } };
     const { service: rows } = await tier.start(Rows, options);
     await rows.find([1, 2]);
     await until('the reload', async () => {

@@ -32,13 +32,13 @@ export class AsksAlike implements Asks {
 
 /**
  * Looks at many keys at once, each there once. Nothing is made for an element but what it takes to read it;
- * nothing is counted unless all are hits. None is looked up where there are copies in memory, a unit of
- * work, or an eviction that is made up for.
+ * nothing is counted unless all are hits, and none may be concealed by a unit of work or an eviction that is
+ * to be made up for. None is looked up where there are copies in memory.
  */
 export async function lookForPlainHits(cache: NamedCache, asks: AsksAlike): Promise<Looked> {
   const { policy, store, clock, recorder, kind } = cache;
   const [tier, ...others] = policy.tiers;
-  if (tier !== 'shared' || others.length > 0 || cache.mayConceal) return NOT_LOOKED_UP;
+  if (tier !== 'shared' || others.length > 0) return NOT_LOOKED_UP;
   const looks = await store.lookMany(asks);
   const now = clock.now();
   const isPlain = (look: Look | CacheError): look is Look =>
