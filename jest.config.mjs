@@ -3,6 +3,9 @@ export default {
   testEnvironment: 'node',
   // A busy machine is no failure: what must be fast says so itself.
   testTimeout: 60_000,
+  testSequencer: '<rootDir>/scripts/longest.first.mjs',
+  // For the runs of the coherence checker, which wait half of the time.
+  maxConcurrency: 2,
   roots: ['<rootDir>/libs', '<rootDir>/apps', '<rootDir>/test'],
   testMatch: ['**/*.spec.ts'],
   testPathIgnorePatterns: ['/node_modules/', '/dist/', '/fixtures/', '/\\.snippets/'],

@@ -6,19 +6,18 @@ import { install } from './install.mjs';
 import { ensureRedis } from './redis.mjs';
 import { Failure, npm, script } from './run.mjs';
 
-/** In order; each is an npm script too. Lint and types read the declarations that the build writes. */
+/**
+ * In order; those of one line are side by side. Each is an npm script too. Lint and types read the
+ * declarations that the build writes.
+ */
 const CHECKS = [
-  ['formatting', 'format:check'],
-  ['build', 'build'],
-  ['lint', 'lint'],
-  ['types', 'types'],
-  ['import rules', 'imports'],
-  ['docs up to date', 'docs:check'],
-];
-const JEST_RUNS = [
-  ['code in the docs', 'test:docs'],
-  ['tests', 'test:unit'],
-  ['packaging', 'test:packaging'],
+  [check('formatting', 'format:check'), check('build')],
+  [
+    check('lint'),
+    check('types'),
+    check('import rules', 'imports'),
+    check('docs up to date', 'docs:check'),
+  ],
 ];
 
 const totals = { passed: 0, failed: 0 };
@@ -26,19 +25,22 @@ const totals = { passed: 0, failed: 0 };
 await script(async () => {
   await install();
   const env = await ensureRedis();
-  for (const [name, command] of CHECKS) await step(name, () => npm(['run', '--silent', command]));
-
-  const reports = mkdtempSync(join(tmpdir(), 'elasticache-test-'));
-  try {
-    for (const [name, command] of JEST_RUNS) {
-      await step(name, () => jest(command, join(reports, `${name}.json`), env));
-    }
-  } finally {
-    rmSync(reports, { recursive: true });
-  }
+  for (const checks of CHECKS) await together(checks);
+  await step('tests', () => jest(env));
 });
 if (totals.passed + totals.failed > 0) {
   console.log(`\n${totals.passed} passed, ${totals.failed} failed`);
+}
+
+function check(name, command = name) {
+  return () => step(name, () => npm(['run', '--silent', command]));
+}
+
+/** All come to their end, so that each has its say; the first failure is thrown. */
+async function together(actions) {
+  const outcomes = await Promise.allSettled(actions.map((action) => action()));
+  const failure = outcomes.find(({ status }) => status === 'rejected');
+  if (failure) throw failure.reason;
 }
 
 async function step(name, action) {
@@ -53,11 +55,14 @@ async function step(name, action) {
   console.log(`✓ ${name}, ${took()}`);
 }
 
-async function jest(command, report, env) {
+async function jest(env) {
+  const reports = mkdtempSync(join(tmpdir(), 'elasticache-test-'));
+  const report = join(reports, 'tests.json');
   try {
-    await npm(['run', '--silent', command, '--', '--json', `--outputFile=${report}`], env);
+    await npm(['run', '--silent', 'jest', '--', '--json', `--outputFile=${report}`], env);
   } finally {
     if (existsSync(report)) count(JSON.parse(readFileSync(report, 'utf8')));
+    rmSync(reports, { recursive: true });
   }
 }
 
