@@ -4,7 +4,7 @@ import Sequencer from '@jest/test-sequencer';
 const LONGEST = /\/test\/(coherence|packaging|chaos)\//;
 
 /** Jest's own order, by size or by how long each took here before, knows nothing of them in a fresh clone. */
-export default class LongestFirst extends Sequencer.default {
+export default class LongestFirst extends Sequencer {
   sort(tests) {
     const sorted = super.sort(tests);
     const isLong = ({ path }) => LONGEST.test(path);
