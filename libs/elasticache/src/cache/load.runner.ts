@@ -97,10 +97,6 @@ export class LoadRunner {
   private inRoom<T>(text: string, load: () => Promise<T>, flight?: Flight): Promise<T> {
     if (this.room === undefined || this.isInside) return this.timed(text, load, flight);
     const { bulkhead, inside } = this.room;
-    let isLate = false;
-    let isBegun = false;
-    const begun = () => (isBegun = !isLate);
-    const refused = () => this.full();
     const place = { isOver: false };
     const loadInside = () =>
       inside
@@ -108,24 +104,16 @@ export class LoadRunner {
         .finally(() => {
           place.isOver = true;
         });
-    const work = bulkhead.run(loadInside, { begun, refused });
-    return this.inTime(work, () => {
-      isLate = true;
-      return isBegun;
-    });
+    const caller = { refused: () => this.full() };
+    const work = bulkhead.run(loadInside, caller);
+    return this.inTime(work, () => (bulkhead.leave(caller) ? this.full() : BEGUN));
   }
 
   /** The wait for room is bounded, a load that has begun is not. */
-  private inTime<T>(work: Promise<T>, expire: () => boolean): Promise<T> {
-    const { patience } = this.parts;
-    const waited = patience.bound(
-      work,
-      () => (expire() ? BEGUN : this.full()),
-      (error) => error,
-    );
+  private inTime<T>(work: Promise<T>, expired: () => Error): Promise<T> {
+    const waited = this.parts.patience.bound(work, expired, (error) => error);
     return waited.catch((error: unknown) => {
       if (error === BEGUN) return work;
-      work.catch(() => undefined); // nobody waits for its refusal
       throw error;
     });
   }

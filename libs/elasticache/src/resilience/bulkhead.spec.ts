@@ -1,9 +1,13 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { describe, expect, it } from '@jest/globals';
 import { gate } from '../../../../test/support/gate.js';
-import { Bulkhead } from './bulkhead.js';
+import { Bulkhead, type Caller } from './bulkhead.js';
 
 const full = new Error('full');
+
+class Patient implements Caller {
+  readonly refused = () => full;
+}
 
 function open(concurrent: number, queue: number) {
   const bulkhead = new Bulkhead({ concurrent, queue });
@@ -11,7 +15,8 @@ function open(concurrent: number, queue: number) {
   let running = 0;
   let most = 0;
   /** Work that is numbered, and waits at a door. */
-  const run = (id: number, door = gate(), wanted = () => true) => {
+  const run = (id: number, caller: Caller = new Patient()) => {
+    const door = gate();
     const work = async () => {
       begun.push(id);
       most = Math.max(most, ++running);
@@ -19,7 +24,7 @@ function open(concurrent: number, queue: number) {
       running--;
       return id;
     };
-    return { door, done: bulkhead.run(work, { begun: wanted, refused: () => full }) };
+    return { door, done: bulkhead.run(work, caller) };
   };
   return { bulkhead, begun, run, most: () => most };
 }
@@ -30,13 +35,12 @@ describe('A bulkhead', () => {
   it('lets who waited go on in the async context it came with', async () => {
     const context = new AsyncLocalStorage<string>();
     const bulkhead = new Bulkhead({ concurrent: 1, queue: 10 });
-    const limits = { begun: () => true, refused: () => full };
     const run = (name: string) =>
       context.run(name, () =>
         bulkhead.run(async () => {
           await turn();
           return context.getStore();
-        }, limits),
+        }, new Patient()),
       );
     expect(await Promise.all(['a', 'b', 'c'].map(run))).toEqual(['a', 'b', 'c']);
   });
@@ -96,31 +100,32 @@ describe('A bulkhead', () => {
     expect(await Promise.all(works.map(({ done }) => done))).toHaveLength(1_000);
   });
 
-  it('does not run what was given up while it waited, and goes on with the next', async () => {
-    const { begun, run } = open(1, 10);
-    let isWanted = true;
-    const first = run(1);
-    const given = run(2, gate(), () => isWanted);
-    const next = run(3);
-    isWanted = false;
+  it('does not run what was left while it waited, and has its place in the queue for others', async () => {
+    const { bulkhead, begun, run } = open(1, 1);
+    const running = new Patient();
+    const first = run(1, running);
+    expect(bulkhead.leave(running)).toBe(false);
+    const caller = new Patient();
+    run(2, caller);
+    await expect(run(3).done).rejects.toBe(full);
+    expect([bulkhead.leave(caller), bulkhead.leave(caller)]).toEqual([true, false]);
+    const next = run(4);
     for (const { door } of [first, next]) door.open();
-    await expect(given.done).rejects.toBe(full);
-    expect([await first.done, await next.done]).toEqual([1, 3]);
-    expect(begun).toEqual([1, 3]);
+    expect([await first.done, await next.done]).toEqual([1, 4]);
+    expect([begun, bulkhead.isFull]).toEqual([[1, 4], false]);
   });
 
   it('gives room back where the work fails, with its own error', async () => {
     const bulkhead = new Bulkhead({ concurrent: 1, queue: 0 });
     const error = new Error('own');
-    const limits = { begun: () => true, refused: () => full };
     for (const work of [
       () => Promise.reject(error),
       () => {
         throw error;
       },
     ]) {
-      await expect(bulkhead.run(work, limits)).rejects.toBe(error);
+      await expect(bulkhead.run(work, new Patient())).rejects.toBe(error);
     }
-    expect(await bulkhead.run(async () => 'next', limits)).toBe('next');
+    expect(await bulkhead.run(async () => 'next', new Patient())).toBe('next');
   });
 });
