@@ -21,7 +21,8 @@ const MOST_REMEMBERED = 10_000;
 export class RedisVersions {
   /** Until when a version lives at least, by its key. */
   private readonly until = new LRUCache<string, { token: string; until: number }>({
-    max: MOST_REMEMBERED,
+    maxSize: MOST_REMEMBERED, // `max` would take the room of all at once
+    sizeCalculation: () => 1,
   });
 
   constructor(
