@@ -1,5 +1,6 @@
 /** What befalls the processes of a run and their servers: one thing after the other, in an order drawn by the seed. */
 import type { RedisServer } from '../support/redis.server.js';
+import { moveSlots } from '../support/slot.migration.js';
 import type { TcpProxy } from '../support/tcp.proxy.js';
 import { sleep } from './monotonic.js';
 import type { Random } from './random.js';
@@ -36,6 +37,9 @@ const CUT_OFF_MS = 2500;
 const HUSH_MS = 800;
 /** For what a fault set going to come to its end before the next. */
 const CALM_MS = 300;
+/** Of those that a resharding moves, each in two steps or more. */
+const MOVED_SLOTS = 12;
+const MOVING_MS = 30;
 const HOUR_MS = 3_600_000;
 
 type Fault = (site: Site) => Promise<void>;
@@ -62,7 +66,11 @@ const STREAM_FAULTS: readonly Fault[] = [
 
 /** Each fault once. */
 export async function allFaults(site: Site): Promise<void> {
-  const faults = site.hasStream ? [...FAULTS, ...STREAM_FAULTS] : FAULTS;
+  const faults = [
+    ...FAULTS,
+    ...(site.hasStream ? STREAM_FAULTS : []),
+    ...(site.servers.length > 1 ? [moveKeys] : []),
+  ];
   for (const fault of site.random.shuffle(faults)) {
     await fault(site);
     await sleep(CALM_MS);
@@ -109,6 +117,13 @@ async function restartServer({ random, servers, ready }: Site): Promise<void> {
 
 async function cutConnections({ servers }: Site): Promise<void> {
   for (const server of servers) await server.command('CLIENT', 'KILL', 'TYPE', 'normal');
+}
+
+/** To another primary of the cluster, the stream and versions among them, as when a shard is added. */
+async function moveKeys({ random, servers }: Site): Promise<void> {
+  const [from, to] = random.shuffle(servers);
+  const keys = random.shuffle(await from!.keys()).slice(0, MOVED_SLOTS);
+  await moveSlots(servers, keys, { from: from!, to: to!, pause: () => sleep(MOVING_MS) });
 }
 
 async function cutWorkerOff({ proxies }: Site): Promise<void> {

@@ -252,9 +252,10 @@ describe('On a cluster of three primaries', () => {
     const { articles, service, manager, failures } = await start();
     await fill(articles);
     await articles.evict(7);
-    const keys = (await on.cluster.nodes[0]!.keys('*:articles:*')).slice(0, 20);
+    const { nodes } = on.cluster;
+    const keys = (await nodes[0]!.keys('*:articles:*')).slice(0, 20);
     expect(keys.length).toBe(20);
-    await moveSlots(on.cluster, keys, { from: 0, to: 2 });
+    await moveSlots(nodes, keys, { from: nodes[0]!, to: nodes[2]! });
     expect((await articles.getMany(ids)).size).toBe(299);
     expect(await service.find(7)).toBe('article 7');
     await fill(articles);
