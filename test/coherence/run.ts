@@ -43,9 +43,14 @@ export interface Outcome extends Verdict {
 }
 
 export const PROCESSES = 4;
+/** A history of fewer says nothing. */
+export const LEAST = { reads: 100, invalidations: 10 } as const;
 /** The most that an answer to the process with proxies is late by. */
 const LATE_BY_MS = 20;
 const QUIET_MS = 1000;
+/** A busy machine needs more time for a history that is worth judging; this is the most it gets. */
+const MORE_SECONDS = 30;
+const STEP_MS = 100;
 const END_WITHIN_MS = 20_000;
 
 export async function run(configuration: Configuration, settings: RunSettings): Promise<Outcome> {
@@ -134,18 +139,22 @@ class Crew implements Site {
     await worker.start();
   };
 
+  private get isWorthJudging(): boolean {
+    const { reads, invalidations } = this.book;
+    return reads.length > LEAST.reads && invalidations.length > LEAST.invalidations;
+  }
+
   /** Resolves with how many seconds it took. */
   async work(): Promise<number> {
     await Promise.all(this.workers.map((worker) => worker.up()));
     const start = performance.now();
     const elapsed = () => (performance.now() - start) / 1000;
     await Promise.all(this.workers.map((worker) => worker.start()));
-    if (this.configuration.faults === 'all') {
-      do await allFaults(this);
-      while (elapsed() < this.settings.seconds);
-    } else {
-      await sleep(this.settings.seconds * 1000);
-    }
+    const { seconds } = this.settings;
+    const isOver = () =>
+      elapsed() >= seconds && (this.isWorthJudging || elapsed() > seconds + MORE_SECONDS);
+    do await (this.configuration.faults === 'all' ? allFaults(this) : sleep(STEP_MS));
+    while (!isOver());
     return elapsed();
   }
 
