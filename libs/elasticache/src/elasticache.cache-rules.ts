@@ -109,7 +109,8 @@ const timeoutRules: readonly OptionRule[] = [
     name: 'load',
     type: 'Duration',
     fallback: 'none',
-    meaning: 'How long a loader may take; its callers get a CacheTimeoutError, or a stale copy.',
+    meaning:
+      'How long a loader may take; its callers get a CacheTimeoutError, or a stale copy. A method that puts has no bound.',
     wrong: must(isDuration, aDuration),
   },
 ];

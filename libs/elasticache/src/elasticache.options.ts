@@ -95,7 +95,7 @@ export interface CacheTimeouts {
   readonly store?: Duration;
   /** How long a call waits for another's load, or for room to load; default `'10s'`. */
   readonly wait?: Duration;
-  /** A loader's own bound; default none. Its callers get a `CacheTimeoutError`, or a stale copy under `staleIfError`. */
+  /** A loader's own bound; default none. Its callers get a `CacheTimeoutError`, or a stale copy under `staleIfError`. A method that puts has none. */
   readonly load?: Duration;
 }
 
