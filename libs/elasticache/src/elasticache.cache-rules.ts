@@ -209,6 +209,14 @@ export const cacheRules: readonly OptionRule[] = [
     nested: compressionRules,
   },
   {
+    name: 'maxValueBytes',
+    type: 'number',
+    fallback: '8388608',
+    meaning:
+      'Bytes of a value, serialized and not compressed, beyond which it is handed out and not stored in the shared tier.',
+    wrong: must(isCount, 'a whole number of bytes above 0'),
+  },
+  {
     name: 'batching',
     type: 'boolean',
     fallback: 'true',

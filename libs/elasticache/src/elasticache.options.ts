@@ -37,6 +37,8 @@ export interface CacheOptions {
   readonly serializer?: SerializerName | Serializer;
   /** Compression of stored values; default false. */
   readonly compression?: false | CompressionOptions;
+  /** Bytes of a serialized value beyond which it is not stored in the shared tier; default 8 MiB. */
+  readonly maxValueBytes?: number;
   /** Whether the single reads of one turn of the event loop travel to Redis as one command; default true. */
   readonly batching?: boolean;
   /**
