@@ -252,6 +252,17 @@ describe('While Redis does not answer', () => {
     ]);
   });
 
+  it('shut down, it says what was still being tried, and failed', async () => {
+    const { proxy, articles, log } = await start(cold);
+    proxy.hang();
+    const evicting = articles.evict(7);
+    await tier.reset();
+    expect(await evicting).toBe(false);
+    expect(log.filter((line) => line.includes('not made up for'))).toEqual([
+      expect.stringContaining("1 of 'articles'"),
+    ]);
+  });
+
   it('shut down, it makes up for what it can', async () => {
     const { proxy, articles, keyOf, log } = await start(cold);
     await articles.put(7, 'old');
