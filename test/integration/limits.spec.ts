@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { Cacheable, CacheableMany } from 'nestjs-elasticache';
-import type { Cache } from 'nestjs-elasticache';
+import type { Cache, CacheOptions } from 'nestjs-elasticache';
 import { BehaviorSubject, Subject, firstValueFrom, toArray } from 'rxjs';
 import { Counter, onTier, recordFailures, tiers, times } from '../support/cache.application.js';
 
@@ -136,5 +136,55 @@ describe('The memory tier', () => {
     const before = used();
     for (const id of times(50, String)) await cache(id).put(7, 'seven');
     expect(used() - before).toBeLessThan(50_000_000);
+  });
+});
+
+describe.each(['redis', 'both'] as const)('A value beyond maxValueBytes, %s', (name) => {
+  const tier = onTier(name);
+  const large = 'x'.repeat(2_000);
+  const refused = { name: 'CacheSerializationError', code: 'CACHE_SERIALIZATION' };
+
+  async function start(options: CacheOptions = { maxValueBytes: 1_000 }) {
+    const failures = recordFailures();
+    const { cache } = await tier.start(Articles, {
+      errorHandler: failures.handle,
+      caches: { pages: options },
+    });
+    return { pages: cache('pages') as Cache<number, string>, failures };
+  }
+
+  it('is handed out as it is and stored nowhere, and that is told', async () => {
+    const { pages, failures } = await start();
+    let loads = 0;
+    const load = async () => `${++loads}${large}`;
+    expect(await pages.getOrLoad(7, load)).toBe(`1${large}`);
+    expect(await pages.getOrLoad(7, load)).toBe(`2${large}`);
+    expect(failures.seen.map(({ error }) => error)).toEqual([
+      expect.objectContaining(refused),
+      expect.objectContaining(refused),
+    ]);
+    expect(failures.seen[0]!.error.message).toContain('more than maxValueBytes (1000)');
+  });
+
+  it('put, is the bug of its caller, and what it should have replaced is not served', async () => {
+    const { pages } = await start();
+    await pages.put(7, 'small');
+    await expect(pages.put(7, async () => large)).rejects.toMatchObject(refused);
+    expect(await pages.get(7)).toBeUndefined();
+    await expect(
+      pages.putMany([
+        [8, large],
+        [9, 'small'],
+      ]),
+    ).rejects.toMatchObject(refused);
+    expect([...(await pages.getMany([8, 9])).keys()]).toEqual([9]);
+  });
+
+  it('is one of more than 8 MiB where nobody says so', async () => {
+    const { pages } = await start({ timeouts: { store: '20s' } });
+    const most = 8 * 1024 * 1024;
+    await pages.put(7, 'x'.repeat(most - 5));
+    expect((await pages.get(7))?.length).toBe(most - 5);
+    await expect(pages.put(7, 'x'.repeat(most))).rejects.toMatchObject(refused);
   });
 });

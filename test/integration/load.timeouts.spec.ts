@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
-import type { Cache } from 'nestjs-elasticache';
-import { Cacheable } from 'nestjs-elasticache';
+import type { Cache, CacheOptions } from 'nestjs-elasticache';
+import { Cacheable, CacheEvict, CachePut } from 'nestjs-elasticache';
 import { Counter, gate, onTier, tiers, times } from '../support/cache.application.js';
 import { until } from '../support/waiting.js';
 
@@ -12,15 +12,32 @@ class Articles extends Counter {
     await this.door;
     return this.run(id);
   }
+
+  /** Both read and write: what they do is done whether or not anybody waits for it. */
+  @Cacheable('articles')
+  @CacheEvict('lists', { key: 'all' })
+  async publish(id: number): Promise<number> {
+    await this.door;
+    return this.run(id);
+  }
+  @Cacheable('articles')
+  @CachePut('lists', { key: 'all' })
+  async count(id: number): Promise<number> {
+    await this.door;
+    return this.run(id);
+  }
 }
 
 const late = { name: 'CacheTimeoutError', code: 'CACHE_LOAD_TIMEOUT' };
 
 describe.each(tiers)('timeouts.load, %s', (kind) => {
   const tier = onTier(kind);
-  const start = (options: object = {}) =>
+  const start = (options: object = {}, others: Record<string, CacheOptions> = {}) =>
     tier.start(Articles, {
-      caches: { articles: { timeouts: { load: '30ms', store: '5s' }, jitter: 0, ...options } },
+      caches: {
+        articles: { timeouts: { load: '30ms', store: '5s' }, jitter: 0, ...options },
+        ...others,
+      },
     });
 
   it('ends the wait of all who share the load; the next call loads anew', async () => {
@@ -76,5 +93,36 @@ describe.each(tiers)('timeouts.load, %s', (kind) => {
     door.open();
     await until('it has ended', async () => service.calls === 1);
     expect(await service.find(8)).toBe(2);
+  });
+
+  it.each(['default', 'strict'] as const)(
+    'leaves what the method then makes untrue to be evicted, %s',
+    async (consistency) => {
+      const { service, cache } = await start({}, { lists: { consistency } });
+      const lists = cache('lists');
+      await lists.put('all', 'old');
+      const door = gate();
+      service.door = door.opened;
+      await expect(service.publish(7)).rejects.toMatchObject(late);
+      door.open();
+      await until('it is evicted', async () => (await lists.get('all')) === undefined);
+      await until('nothing keeps it from being stored', async () => {
+        await lists.getOrLoad('all', async () => 'new');
+        return (await lists.get('all')) === 'new';
+      });
+    },
+  );
+
+  it('is none for a method that puts: what it brings is what is true', async () => {
+    const { service, cache } = await start({}, { lists: {} });
+    await cache('lists').put('all', 'old');
+    const door = gate();
+    service.door = door.opened;
+    const call = service.count(7);
+    const other = cache('articles').getOrLoad(8, () => door.opened.then(() => 8));
+    await expect(other).rejects.toMatchObject(late);
+    door.open();
+    expect(await call).toBe(1);
+    expect(await cache('lists').get('all')).toBe(1);
   });
 });

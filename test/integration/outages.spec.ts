@@ -191,6 +191,35 @@ describe('While Redis does not answer', () => {
     expect(await articles.get(7)).not.toBe(-1);
   });
 
+  it.each(['a key', 'a tag'])(
+    'an eviction of %s that failed is not overtaken by what was being read when it was made up for',
+    async (what) => {
+      const namespace = `overtaken ${what}`;
+      // To be unpacked takes longer than to be evicted.
+      const defaults = { memory: false, timeouts: { store: '10s' }, compression: {} } as const;
+      const { articles, manager } = await start({ namespace, defaults });
+      await articles.put(7, 'old'.repeat(2_000_000), { tags: ['news'] });
+      await tier.refuse('evict');
+      const failed = what === 'a key' ? articles.evict(7) : manager.evictTags('news');
+      expect(await failed).toBe(false);
+      const events = recordEvents(namespace);
+      ends.push(() => events.stop());
+      let isOver = false;
+      const read = async () => {
+        const found: unknown[] = [];
+        while (!isOver) {
+          found.push(await articles.get(7), (await articles.getMany([7])).get(7));
+          await new Promise(setImmediate); // what is withheld waits for nothing
+        }
+        return found.filter((value) => value !== undefined).length;
+      };
+      const reads = times(4, read);
+      await tier.permit();
+      await until('it is made up for', () => (isOver = events.take('replay').length > 0));
+      expect(await Promise.all(reads)).toEqual([0, 0, 0, 0]);
+    },
+  );
+
   it('an eviction that failed is of its own tenant alone', async () => {
     const { proxy, articles } = await start({
       tenancy: { required: false },
@@ -220,6 +249,17 @@ describe('While Redis does not answer', () => {
     expect(await timed(() => tier.reset())).toBeLessThan(5_000);
     expect(log.filter((line) => line.includes('not made up for'))).toEqual([
       expect.stringMatching(/2 of 'articles', 1 of '\*'/),
+    ]);
+  });
+
+  it('shut down, it says what was still being tried, and failed', async () => {
+    const { proxy, articles, log } = await start(cold);
+    proxy.hang();
+    const evicting = articles.evict(7);
+    await tier.reset();
+    expect(await evicting).toBe(false);
+    expect(log.filter((line) => line.includes('not made up for'))).toEqual([
+      expect.stringContaining("1 of 'articles'"),
     ]);
   });
 

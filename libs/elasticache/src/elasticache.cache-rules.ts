@@ -109,7 +109,8 @@ const timeoutRules: readonly OptionRule[] = [
     name: 'load',
     type: 'Duration',
     fallback: 'none',
-    meaning: 'How long a loader may take; its callers get a CacheTimeoutError, or a stale copy.',
+    meaning:
+      'How long a loader may take; its callers get a CacheTimeoutError, or a stale copy. A method that puts has no bound.',
     wrong: must(isDuration, aDuration),
   },
 ];
@@ -206,6 +207,14 @@ export const cacheRules: readonly OptionRule[] = [
     meaning: 'Compression of stored values, above a threshold and where it makes them smaller.',
     wrong: must(either(isOneOf(false), isObject), 'false or an object of compression options'),
     nested: compressionRules,
+  },
+  {
+    name: 'maxValueBytes',
+    type: 'number',
+    fallback: '8388608',
+    meaning:
+      'Bytes of a value, serialized and not compressed, beyond which it is handed out and not stored in the shared tier.',
+    wrong: must(isCount, 'a whole number of bytes above 0'),
   },
   {
     name: 'batching',

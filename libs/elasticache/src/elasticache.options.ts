@@ -37,6 +37,8 @@ export interface CacheOptions {
   readonly serializer?: SerializerName | Serializer;
   /** Compression of stored values; default false. */
   readonly compression?: false | CompressionOptions;
+  /** Bytes of a serialized value beyond which it is not stored in the shared tier; default 8 MiB. */
+  readonly maxValueBytes?: number;
   /** Whether the single reads of one turn of the event loop travel to Redis as one command; default true. */
   readonly batching?: boolean;
   /**
@@ -95,7 +97,7 @@ export interface CacheTimeouts {
   readonly store?: Duration;
   /** How long a call waits for another's load, or for room to load; default `'10s'`. */
   readonly wait?: Duration;
-  /** A loader's own bound; default none. Its callers get a `CacheTimeoutError`, or a stale copy under `staleIfError`. */
+  /** A loader's own bound; default none. Its callers get a `CacheTimeoutError`, or a stale copy under `staleIfError`. A method that puts has none. */
   readonly load?: Duration;
 }
 

@@ -86,21 +86,20 @@ export class RedisTier {
     this.connection.start();
   }
 
-  /** Makes up for what it can, says what it could not, and closes what is ours. */
+  /** Makes up for what it can, closes what is ours, and says what it could not: the last may fail meanwhile. */
   async close(): Promise<void> {
     const { journal, recovery, connection } = this;
     await journal.close();
-    if (!journal.isEmpty) {
-      const held = [...journal.counts()].map(([cache, count]) => `${count} of '${cache}'`);
-      this.parts.log.warn(
-        `Invalidations that failed were not made up for: ${held.join(', ')}. What they concern ` +
-          'may be out of date until it expires.',
-      );
-    }
     recovery.servers.stop();
     this.opened?.links.stop();
     this.opened?.connection.cut();
     await connection.close();
+    if (journal.isEmpty) return;
+    const held = [...journal.counts()].map(([cache, count]) => `${count} of '${cache}'`);
+    this.parts.log.warn(
+      `Invalidations that failed were not made up for: ${held.join(', ')}. What they concern ` +
+        'may be out of date until it expires.',
+    );
   }
 
   private openReplicas(): Replicas | undefined {

@@ -210,14 +210,14 @@ export function cacheSettings(
   };
   if (!isInRedis)
     return { policy, scope, tier: { kind: 'memory', memory: memorySettings(own, defaults) } };
-  const { version, serializer, compression, batching } = options;
+  const { version, serializer, compression, maxValueBytes, batching } = options;
   return {
     policy,
     scope,
     tier: {
       kind: 'shared',
       version,
-      codec: { serializer, compression },
+      codec: { serializer, compression, maxValueBytes },
       batching,
       storeTimeoutMs: parseDuration(timeoutOf('store', own, defaults))!,
       readsReplicas,

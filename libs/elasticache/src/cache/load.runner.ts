@@ -69,12 +69,17 @@ export class LoadRunner {
    *   (`CACHE_LOAD_TIMEOUT`) where the loader takes too long
    */
   run<T>(text: string, load: Load<T>, flight?: Flight): Promise<T> {
-    const { limit, closing } = this.parts;
-    if (limit === undefined) return this.inRoom(text, () => load(closing), flight);
+    const { limit } = this.parts;
+    if (limit === undefined) return this.runToItsEnd(text, load, flight);
     return new Promise((resolve, reject) => {
       const begin = () => this.limited(limit, load, reject);
       this.inRoom(text, begin, flight).then(resolve, reject);
     });
+  }
+
+  /** The same however long it takes: what a method that writes makes untrue is known when it ends. */
+  runToItsEnd<T>(text: string, load: Load<T>, flight?: Flight): Promise<T> {
+    return this.inRoom(text, () => load(this.parts.closing), flight);
   }
 
   /** Who waits is told when the time is over, and the loader by its signal; it keeps its room until it has ended. */

@@ -142,8 +142,9 @@ export class NamedCache {
     make: (finding: Finding) => T | Promise<T>,
   ): Promise<T> {
     if (this.isPending(ask)) return Promise.resolve(make(this.withheld(ask.text)));
+    const releases = this.journal.releases();
     return this.store.look(ask).then(
-      (look) => make(this.judge(ask, look, options)),
+      (look) => make(this.judge(ask, look, options, { releases })),
       (error: unknown) => {
         this.recorder.failed(error, { operation: 'get', method: options.method, key: ask.text });
         return make(concealed);
@@ -171,13 +172,14 @@ export class NamedCache {
       if (entry === undefined && !isPending) places[missing.push(ask) - 1] = i;
     }
     if (missing.length === 0) return findings;
+    const releases = this.journal.releases();
     const looks = known ? places.map((place) => known[place]!) : await this.store.lookMany(missing);
-    const arrived = this.clock.now();
+    const seen = { releases, now: this.clock.now() };
     const { method } = options;
     const failures = new ManyFailures(this.recorder, { operation: 'get', method });
     for (const [m, look] of looks.entries()) {
       if (look instanceof Error) failures.note(look);
-      else findings[places[m]!] = this.judge(missing[m]!, look, options, arrived);
+      else findings[places[m]!] = this.judge(missing[m]!, look, options, seen);
     }
     failures.tell();
     return findings;
@@ -186,10 +188,11 @@ export class NamedCache {
   /** Looks once more for a call that waited: nothing is counted. `failed`: told of a failure in place of the error handler. */
   async lookAgain(ask: Ask, options: FindOptions, failed?: ManyFailures['note']): Promise<Finding> {
     if (this.isPending(ask)) return concealed;
+    const releases = this.journal.releases();
     try {
       const look = await this.store.look(ask);
       const { entry, view } = look;
-      if (this.isPending({ ...ask, tags: entry?.tags ?? [] })) return concealed;
+      if (this.isOvertaken(ask.text, entry, releases)) return concealed;
       if (CacheTransaction.current() !== undefined) return { freshness: 'dead', seen: view };
       if (entry === undefined) return { freshness: 'dead', view };
       return { entry, view, freshness: this.freshnessOf(entry, options) };
@@ -312,13 +315,13 @@ export class NamedCache {
     { text }: Ask,
     { entry, view, miss, error }: Look,
     options: FindOptions,
-    now = this.clock.now(),
+    { releases, now = this.clock.now() }: { releases: number; now?: number },
   ): Finding {
     if (error !== undefined) {
       this.recorder.failed(error, { operation: 'get', method: options.method, key: text });
       return this.missed(text, miss ?? 'undecodable', view);
     }
-    if (this.isPending({ text, tags: entry?.tags ?? [] })) return this.withheld(text);
+    if (this.isOvertaken(text, entry, releases)) return this.withheld(text);
     const unit = CacheTransaction.current();
     if (unit !== undefined)
       return this.judgeInUnit(
@@ -377,6 +380,13 @@ export class NamedCache {
   /** Whether an eviction of it has failed here, and is not made up for: what is stored may be out of date. */
   isPending({ text, tags = [] }: Pick<Entry, 'tags'> & { readonly text: ShortKey }): boolean {
     return !this.journal.isEmpty() && this.journal.conceals(String(text), tags);
+  }
+
+  /** Whether an eviction of what was found has failed here, and was not made up for when it was looked for. */
+  private isOvertaken(text: string, entry: Entry | undefined, releases: number): boolean {
+    const { tags = [] } = entry ?? {};
+    const isReleased = tags.length > 0 && this.journal.releases() !== releases;
+    return isReleased || this.isPending({ text, tags });
   }
 
   private readonly hold = (evicted: Evicted): void => this.journal.note(evicted);

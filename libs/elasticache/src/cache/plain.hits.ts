@@ -38,7 +38,7 @@ export class AsksAlike implements Asks {
 export async function lookForPlainHits(cache: NamedCache, asks: AsksAlike): Promise<Looked> {
   const { policy, store, clock, recorder, kind } = cache;
   const [tier, ...others] = policy.tiers;
-  if (tier !== 'shared' || others.length > 0) return NOT_LOOKED_UP;
+  if (tier !== 'shared' || others.length > 0 || cache.mayConceal) return NOT_LOOKED_UP;
   const looks = await store.lookMany(asks);
   const now = clock.now();
   const isPlain = (look: Look | CacheError): look is Look =>

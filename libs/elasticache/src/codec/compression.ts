@@ -6,9 +6,6 @@ export type CompressionAlgorithm = NonNullable<CompressionOptions['algorithm']>;
 /** Bytes from which a value is compressed, where the options do not say. */
 export const DEFAULT_THRESHOLD = 1024;
 
-/** What stored bytes may unpack to: a few kilobytes can claim gigabytes. */
-const MOST_BYTES = 256 * 1024 * 1024;
-
 /** Node 22.15 and later; the types of Node 20 do not know them. */
 interface Zstd {
   readonly zstdCompress?: Compress;
@@ -49,9 +46,13 @@ export function compress(algorithm: CompressionAlgorithm, bytes: Uint8Array): Pr
   return settled((done) => compressors[algorithm](bytes, done));
 }
 
-/** Rejects where the bytes are not of that algorithm, or unpack to more than 256 MiB. */
-export function decompress(algorithm: CompressionAlgorithm, bytes: Uint8Array): Promise<Buffer> {
-  return settled((done) => decompressors[algorithm](bytes, { maxOutputLength: MOST_BYTES }, done));
+/** Rejects where the bytes are not of that algorithm, or unpack to more: a few kilobytes can claim gigabytes. */
+export function decompress(
+  algorithm: CompressionAlgorithm,
+  bytes: Uint8Array,
+  maxOutputLength: number,
+): Promise<Buffer> {
+  return settled((done) => decompressors[algorithm](bytes, { maxOutputLength }, done));
 }
 
 function settled(start: (done: Done) => void): Promise<Buffer> {

@@ -217,11 +217,32 @@ describe('compression', () => {
   });
 
   it('does not unpack a bomb', async () => {
-    const member = gzipSync(Buffer.alloc(16 * 1024 * 1024));
-    const bomb = Buffer.concat(Array<Buffer>(17).fill(member));
+    const bomb = gzipSync(Buffer.alloc(8 * 1024 * 1024 + 1));
     const header = (await encode(new EntryCodec(), entryOf(1))).subarray(0, HEADER_BYTES);
     header[1] = 0b010;
     const error = await failureOf(() => decode(new EntryCodec(), Buffer.concat([header, bomb])));
+    expect(error.message).toContain('could not be decompressed');
+  });
+});
+
+describe('a value that is too large', () => {
+  const codec = new EntryCodec({ maxValueBytes: 1_000, compression: { threshold: 1 } });
+
+  it('is refused before anything is made of it, and the bound told', async () => {
+    const error = await failureOf(() => encode(codec, entryOf('x'.repeat(1_000))));
+    expect([error.code, error.message]).toEqual([
+      'CACHE_SERIALIZATION',
+      expect.stringContaining('takes 1003 bytes, more than maxValueBytes (1000)'),
+    ]);
+    expect(await decode(codec, await encode(codec, entryOf('x'.repeat(990))))).toMatchObject({
+      value: 'x'.repeat(990),
+    });
+  });
+
+  it('is not unpacked where another process has stored it', async () => {
+    const roomy = new EntryCodec({ compression: { threshold: 1 } });
+    const bytes = await encode(roomy, entryOf('x'.repeat(1_000)));
+    const error = await failureOf(() => decode(codec, bytes));
     expect(error.message).toContain('could not be decompressed');
   });
 });

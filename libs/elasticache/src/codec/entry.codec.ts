@@ -76,11 +76,16 @@ const algorithms: readonly (CompressionAlgorithm | undefined)[] = [
   'zstd',
 ];
 
+/** About what a gigabit network brings while a read waits. */
+const DEFAULT_MAX_BYTES = 8 * 1024 * 1024;
+
 export interface EntryCodecOptions {
   /** Default `'msgpack'`. */
   readonly serializer?: SerializerName | Serializer;
   /** Default false. */
   readonly compression?: false | CompressionOptions;
+  /** What a serialized value may take, before it is compressed and after it is unpacked; default 8 MiB. */
+  readonly maxValueBytes?: number | undefined;
   /** Keys that seal payloads: the first those that are written, any those that are read. Default: none is sealed. */
   readonly sealing?: Sealing | undefined;
 }
@@ -112,9 +117,16 @@ export class EntryCodec {
   private readonly serializerId: number;
   private readonly compression: Required<CompressionOptions>;
   private readonly sealing: Sealing | undefined;
+  private readonly maxBytes: number;
 
-  constructor({ serializer = 'msgpack', compression = false, sealing }: EntryCodecOptions = {}) {
+  constructor({
+    serializer = 'msgpack',
+    compression = false,
+    maxValueBytes = DEFAULT_MAX_BYTES,
+    sealing,
+  }: EntryCodecOptions = {}) {
     this.sealing = sealing;
+    this.maxBytes = maxValueBytes;
     if (typeof serializer !== 'string') this.serializers.set(CUSTOM, serializer);
     this.serializerId = typeof serializer === 'string' ? idOf[serializer] : CUSTOM;
     const threshold = compression === false ? Number.POSITIVE_INFINITY : DEFAULT_THRESHOLD;
@@ -129,6 +141,7 @@ export class EntryCodec {
   /** @throws CacheSerializationError (`CACHE_SERIALIZATION`), at once or by rejection. */
   encode(content: Content, where: string): Buffer | Promise<Buffer> {
     const payload = this.serialize(content.entry.value, where);
+    if (payload.length > this.maxBytes) throw tooLarge(where, payload.length, this.maxBytes);
     return payload.length < this.compression.threshold
       ? this.close(content, payload)
       : this.closeCompressed(content, payload, where);
@@ -292,7 +305,7 @@ export class EntryCodec {
     { bytes, where }: { bytes: Uint8Array; where: string },
   ): Promise<Entry> {
     const algorithm = algorithms[(envelope.bytes[1]! & COMPRESSION) >> COMPRESSION_SHIFT]!;
-    const payload = await decompress(algorithm, bytes).catch((cause: unknown) => {
+    const payload = await decompress(algorithm, bytes, this.maxBytes).catch((cause: unknown) => {
       throw undecodable(where, 'the payload could not be decompressed', cause);
     });
     return this.read(envelope, tags, { bytes: payload, from: 0, where });
@@ -307,6 +320,10 @@ function flagsProblem(flags: number): string {
 
 function unserializable(where: string, problem: string, cause?: unknown): CacheSerializationError {
   return new CacheSerializationError('CACHE_SERIALIZATION', { where, path: '$', problem }, cause);
+}
+
+function tooLarge(where: string, bytes: number, most: number): CacheSerializationError {
+  return unserializable(where, `takes ${bytes} bytes, more than maxValueBytes (${most})`);
 }
 
 function undecodable(where: string, problem: string, cause?: unknown): CacheSerializationError {

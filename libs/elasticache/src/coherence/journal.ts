@@ -51,6 +51,7 @@ export class Journal {
   private timer: NodeJS.Timeout | undefined;
   private delayMs = AGAIN_MS;
   private isClosed = false;
+  private releases = 0;
 
   constructor(
     private readonly target: JournalTarget,
@@ -68,6 +69,7 @@ export class Journal {
     const { held } = this;
     return {
       isEmpty: () => held.size === 0,
+      releases: () => this.releases,
       note: (evicted) => this.note(place, evicted),
       conceals: (text, tags) =>
         held.size > 0 &&
@@ -153,6 +155,7 @@ export class Journal {
     try {
       for (const group of grouped([...this.held])) {
         await this.evict(group.map(([, one]) => one));
+        this.releases++;
         // What was noted again meanwhile failed after this: it stays.
         for (const [id, one] of group) if (this.held.get(id) === one) this.held.delete(id);
         count += group.length;
@@ -185,6 +188,8 @@ export class Journal {
 /** What a cache in one scope asks of the journal. */
 export interface PlaceJournal {
   isEmpty(): boolean;
+  /** How often something was made up for: what was being looked for then may be from before. */
+  releases(): number;
   note(evicted: Evicted): void;
   /** Whether what stands under the key may have been invalidated by what is held. */
   conceals(text: string, tags: readonly string[]): boolean;
@@ -193,6 +198,7 @@ export interface PlaceJournal {
 /** Stands in where no invalidation can fail. */
 export const noJournal: PlaceJournal & Pick<Journal, 'noteCaches' | 'noteTags' | 'noteAll'> = {
   isEmpty: () => true,
+  releases: () => 0,
   note: () => undefined,
   noteCaches: () => undefined,
   noteTags: () => undefined,

@@ -72,15 +72,15 @@ export async function batchCall(
         ? runBatch(plan, call, batch)
         : (original.apply(call.self, [...call.args]) as unknown[]), // as if it were not annotated
   );
+  const finish = (value: unknown[]) => settle(late.map((evict) => evict.finish({ value })));
   let results: unknown[];
   try {
     results = await readBatch(plan, step, { call, sorted, run: around.run, looks });
   } catch (error) {
-    const value = around.brought;
-    if (value) await Promise.allSettled(late.map((evict) => evict.finish({ value })));
+    await around.finishFailed(finish);
     throw error;
   }
-  await settle(late.map((evict) => evict.finish({ value: results })));
+  if (!around.outlives(finish)) await finish(results);
   return results;
 }
 

@@ -49,17 +49,16 @@ export async function runCall(
   const around = new AroundMethod(late, load);
   const certain = plan.returns === 'promise';
   const loader = { load: around.run, reload, sharing, certain, ...(onJoin && { onJoin }) };
+  const finish = (loaded: Loaded) => settle(late.map((evict) => evict.finish(loaded)));
   let outcome: Outcome;
   try {
     outcome =
       puts.length > 0 ? await runAndPut(targets, puts, loader) : await readOrRun(targets, loader);
   } catch (error) {
-    // The method has run, and what failed is the cache: what it made untrue is evicted all the same.
-    const { brought } = around;
-    if (brought) await Promise.allSettled(late.map((evict) => evict.finish(brought)));
+    await around.finishFailed(finish);
     throw error;
   }
-  await settle(late.map((evict) => evict.finish(outcome)));
+  if (!around.outlives(finish)) await finish(outcome);
   return outcome;
 }
 
@@ -75,8 +74,10 @@ export async function evictEarly(evicts: readonly PendingWrite[]): Promise<void>
 /** Guards what the method makes untrue, before it runs; a method that fails leaves nothing guarded. */
 export class AroundMethod<A extends readonly unknown[], R> {
   /** What the method brought, once it has run. */
-  brought: R | undefined;
+  private brought: R | undefined;
   private begun: Promise<void> | undefined;
+  private running = 0;
+  private whenOver: () => void = () => undefined;
 
   constructor(
     private readonly writes: readonly PendingWrite[],
@@ -84,15 +85,36 @@ export class AroundMethod<A extends readonly unknown[], R> {
   ) {}
 
   readonly run = async (...args: A): Promise<R> => {
+    this.running++;
+    try {
+      return (this.brought = await this.guarded(args));
+    } finally {
+      if (--this.running === 0) this.whenOver();
+    }
+  };
+
+  /** Whether it runs on when its call is over, as a load that took too long: what it brings is finished then. */
+  outlives(finish: (brought: R) => Promise<void>): boolean {
+    this.whenOver = () => void this.finishFailed(finish);
+    return this.running > 0;
+  }
+
+  /** Where the method has run, and what failed is the cache: what it made untrue is evicted all the same. */
+  async finishFailed(finish: (brought: R) => Promise<void>): Promise<void> {
+    if (this.running > 0) this.outlives(finish);
+    else if (this.brought !== undefined) await finish(this.brought).catch(() => undefined);
+  }
+
+  private async guarded(args: A): Promise<R> {
     if (this.writes.length > 0) await (this.begun ??= beginAll(this.writes));
     try {
-      return (this.brought = await this.method(...args));
+      return await this.method(...args);
     } catch (error) {
       this.begun = undefined;
       await abandonAll(this.writes);
       throw error;
     }
-  };
+  }
 }
 
 /** The entries that the applying cacheables read and fill, each once. */
@@ -153,7 +175,7 @@ async function runAndPut(
 function timed(target: Target | undefined, loader: Loader): Promise<Loaded> {
   if (target === undefined) return loader.load();
   const { cache, ask } = target;
-  return cache.loads.run(ask.text, () => loader.load(undefined, cache));
+  return cache.loads.runToItsEnd(ask.text, () => loader.load(undefined, cache));
 }
 
 /** The entry of a cacheable beside a put: a write like that one. */
