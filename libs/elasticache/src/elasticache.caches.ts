@@ -117,7 +117,7 @@ export class CacheBuilder {
     const isOff = tiers === noTiers;
     const { tenant } = scope;
     return new NamedCache(name, {
-      policy: isOff ? { ...policy, singleFlight: false, strict: false } : policy,
+      policy: isOff ? { ...policy, strict: false } : policy,
       ...tiers,
       tier: tier.kind,
       realm,
