@@ -14,7 +14,7 @@ import { Bus } from './coherence/bus.js';
 import { noJournal } from './coherence/journal.js';
 import { plainReason } from './connection/plain.reason.js';
 import { RedisConnection } from './connection/redis.connection.js';
-import { CacheBuilder, tagsOf } from './elasticache.caches.js';
+import { CacheBuilder } from './elasticache.caches.js';
 import { copied, copiedCache } from './elasticache.copied-options.js';
 import { failureLog } from './elasticache.failure-log.js';
 import type {
@@ -260,9 +260,8 @@ export class ElastiCacheCore {
     const { scopes, names } = this;
     const isForTenants = scopes.defaultKind !== 'global';
     const own = isForTenants ? scopes.scopeOf('tenant', 'evictTags') : undefined;
-    if (own === undefined && names.length === 1) return tagsOf(names[0], {})(tags);
     const asked = own === undefined ? [{}] : [own, {}];
-    return names.flatMap((each) => asked.flatMap((scope) => tagsOf(each, scope)(tags)));
+    return names.flatMap((each) => asked.flatMap((of) => each.tagsIn(each.scope(of))(tags)));
   };
 
   private readonly nameTagsEverywhere: TagNaming = (tags) =>
