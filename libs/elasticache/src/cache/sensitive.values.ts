@@ -1,4 +1,5 @@
 import { isLeafTag, tagOf } from '../codec/value.leaf.js';
+import { stepOf } from '../codec/value.refusal.js';
 
 /**
  * Properties that must not be cached, wherever they are in a value. As an application that caches a
@@ -111,7 +112,9 @@ interface Place {
 function pathOf(place: Place): string {
   const steps: string[] = [];
   for (let at: Place | undefined = place; at !== undefined; at = at.within) {
-    steps.unshift(stepOf(at.name));
+    const { name } = at;
+    const isPlace = typeof name === 'number';
+    steps.unshift(isPlace ? `[${name}]` : stepOf(typeof name === 'string' ? name : ''));
   }
   return `$${steps.join('')}`;
 }
@@ -147,10 +150,4 @@ function partsOf(value: unknown): (readonly [name: unknown, part: unknown])[] {
   } catch {
     return [];
   }
-}
-
-/** A name that is no identifier may itself be somebody's data. */
-function stepOf(name: unknown): string {
-  if (typeof name === 'number') return `[${name}]`;
-  return typeof name === 'string' && /^[a-z_$][\w$]{0,63}$/i.test(name) ? `.${name}` : '[…]';
 }
