@@ -65,13 +65,9 @@ const PLANTED: Planted[] = [
     edits: [
       {
         file: 'resilience/bulkhead.js',
-        find: 'await new Promise((resolve) => this.waiting.push(resolve));',
-        replace: `return new Promise((resolve, reject) => this.waiting.push(() => {
-          work().then(resolve, reject).finally(() => {
-            const next = this.waiting.shift();
-            if (next === undefined) this.running--;
-            else next();
-          });
+        find: 'await new Promise((resolve) => this.waiting.set(caller, resolve));',
+        replace: `return new Promise((resolve, reject) => this.waiting.set(caller, () => {
+          work().then(resolve, reject).finally(() => this.passOn());
         }));`,
       },
     ],
