@@ -53,6 +53,7 @@ describe('the reference', () => {
     const page = pageOf('docs/explanation/security.md');
     const rows = [...page.matchAll(/^\|.*\|$/gm)].filter(([row]) => !/---|what holds/.test(row));
     expect(rows.length).toBeGreaterThan(15);
+    expect(page).not.toMatch(/^\|.*\|\n\n\|/m); // rows after an empty line are no table
     for (const [row] of rows) {
       const tests = [...row.matchAll(/`((?:libs|test)\/[^`]+\.spec\.ts)`/g)];
       expect([row, tests.length > 0]).toEqual([row, true]);

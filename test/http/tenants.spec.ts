@@ -1,7 +1,8 @@
 /** RFC 9111 §4.4 among tenants: a write evicts what its own tenant has, in all scopes, and what is everybody's. */
 import { describe, expect, it } from '@jest/globals';
 import { Controller, Get, Headers, Post, Query, UseInterceptors } from '@nestjs/common';
-import { CacheInterceptor, CacheResponse, fromRequest } from 'nestjs-elasticache';
+import { APP_INTERCEPTOR } from '@nestjs/core';
+import { CacheContext, CacheInterceptor, CacheResponse, fromRequest } from 'nestjs-elasticache';
 import { platforms, websites } from '../support/http.application.js';
 
 interface AnyRequest {
@@ -13,9 +14,19 @@ const identity = fromRequest(({ headers }: AnyRequest) => ({
   ...(headers['x-user'] && { user: headers['x-user'] }),
 }));
 
+/** Cached by who is asked to globally. */
+@Controller('prices')
+class Open {
+  @Get('whose')
+  @CacheResponse({ scope: 'tenant' })
+  whose() {
+    return CacheContext.current()?.tenant;
+  }
+}
+
 @UseInterceptors(CacheInterceptor)
 @Controller('prices')
-class Prices {
+class Prices extends Open {
   @Get('public')
   @CacheResponse({ scope: 'public' })
   open() {
@@ -101,5 +112,31 @@ describe.each(platforms)('on %s', (platform) => {
     for (const headers of [acme, other]) {
       expect((await get('/prices/mine', headers)).headers['x-cache']).toBe('MISS');
     }
+  });
+
+  it.each([
+    ['around the identity', true],
+    ['within it', false],
+  ])('a response is its maker’s, whatever a middleware takes him for, %s', async (_, isOuter) => {
+    // As by a host's name: anybody may call it, with a token of another tenant.
+    const middleware = (request: AnyRequest, _response: unknown, next: () => void) =>
+      CacheContext.run({ tenant: request.headers['x-host']! }, next);
+    const { get } = await sites.start(isOuter ? Open : Prices, {
+      platform,
+      options: { identity, tenancy: {} },
+      providers: isOuter ? [{ provide: APP_INTERCEPTOR, useClass: CacheInterceptor }] : [],
+      configure: (app) => app.use(middleware),
+    });
+    const of = async (tenant: string) => {
+      const answer = await get('/prices/whose', { 'x-host': 'acme', 'x-tenant': tenant });
+      return [answer.text, answer.headers['x-cache']];
+    };
+    const told = [await of('other'), await of('acme'), await of('other'), await of('acme')];
+    expect(told).toEqual([
+      ['other', 'MISS'],
+      ['acme', 'MISS'],
+      ['other', 'HIT'],
+      ['acme', 'HIT'],
+    ]);
   });
 });

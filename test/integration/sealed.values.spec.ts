@@ -4,6 +4,7 @@ import { describe, expect, it } from '@jest/globals';
 import { Cacheable, CacheContext, type ElastiCacheModuleOptions } from 'nestjs-elasticache';
 import { onTier, recordFailures } from '../support/cache.application.js';
 import { recordEvents } from '../support/recorded.events.js';
+import { until } from '../support/waiting.js';
 
 const keyOf = (seed: string) => createHash('sha256').update(seed).digest();
 const e1 = { id: 'e1', key: keyOf('one') };
@@ -68,13 +69,18 @@ describe('Sealed values', () => {
 
   it('are misses in another tenant', async () => {
     fresh();
-    const { service } = await start([e1], { tenancy: {} });
+    const { service, failures } = await start([e1], { tenancy: {} });
     const as = (tenant: string) => CacheContext.run({ tenant }, () => service.find(1));
     await as('acme');
     await as('globex');
     const name = (tenant: string) => `sealed${namespaces}:v1:t=${tenant}:salaries:1`;
     await harness.redis.command('COPY', name('acme'), name('globex'), 'REPLACE');
+    // With what vouches for it: nothing but the seal keeps it from being read.
+    const version = (tenant: string) => `sealed${namespaces}:~cache:salaries:t=${tenant}`;
+    const copied = ['COPY', version('acme'), version('globex'), 'REPLACE'] as const;
+    expect(await harness.redis.command(...copied)).toBe(1);
     expect(await as('globex')).toMatchObject({ run: 3 });
+    expect(failures.operations()).toEqual(['get']);
   });
 
   it('live on while a key is replaced', async () => {
@@ -108,6 +114,32 @@ describe('Sealed values', () => {
     await harness.redis.command('SETRANGE', key, '11', '\x42\x7f'); // expiresAt
     await service.find(1);
     expect(service.runs).toBe(2);
+  });
+
+  it('can be put back after a clear with what vouched for them, until their time is over', async () => {
+    fresh();
+    const {
+      service,
+      cache,
+      keyOf: full,
+    } = await start([e1], {
+      defaults: { ttl: '2s', jitter: 0, memory: false, timeouts: { store: '5s' } },
+    });
+    await service.find(1);
+    const names = [full('salaries', '1'), `sealed${namespaces}:~cache:salaries`];
+    for (const name of names) await harness.redis.command('COPY', name, `kept:${name}`);
+    for (const name of names) await harness.redis.command('PERSIST', `kept:${name}`);
+    const putBack = async () => {
+      for (const name of names)
+        await harness.redis.command('COPY', `kept:${name}`, name, 'REPLACE');
+    };
+    await cache('salaries').clear();
+    await putBack();
+    expect(await cache('salaries').get(1)).toMatchObject({ run: 1 });
+    await until('its time is over', async () => {
+      await putBack();
+      return (await cache('salaries').get(1)) === undefined;
+    });
   });
 
   it('are sealed in Redis alone: copies in memory are as ever', async () => {

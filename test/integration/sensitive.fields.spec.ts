@@ -12,6 +12,7 @@ const HASH = '$2b$10$never-to-be-seen';
 
 class Users {
   runs = 0;
+  reads = 0;
 
   @Cacheable('users')
   async find(id: number) {
@@ -21,6 +22,30 @@ class Users {
   @Cacheable('maps')
   async map(id: number) {
     return { run: ++this.runs, of: new Map([['ann@example.org', new Set([{ token: HASH, id }])]]) };
+  }
+
+  @Cacheable('keyed')
+  async keyed(id: number) {
+    return { run: ++this.runs, of: new Map([[{ id, password: HASH }, id]]) };
+  }
+
+  /** Of two ways into each object, where every way leads on without end. */
+  @Cacheable('circles')
+  async circle(_id: number) {
+    const reads = () => {
+      if (++this.reads > 10_000) throw new Error('read too often');
+    };
+    const account = {
+      get left(): object {
+        reads();
+        return account;
+      },
+      get right(): object {
+        reads();
+        return account;
+      },
+    };
+    return account;
   }
 
   @Cacheable('plain')
@@ -70,6 +95,22 @@ describe.each(tiers)('Sensitive fields, %s', (tier) => {
     expect(await cache('users').get(2)).toMatchObject({ id: 2 });
   });
 
+  it('keep a Map from being stored that has them in its keys', async () => {
+    const { service } = await start({});
+    for (let i = 0; i < 2; i++) await service.keyed(1);
+    expect(service.runs).toBe(2);
+  });
+
+  it.each(['refuse', 'strip'] as const)(
+    'are looked for once in each object, however it is entangled, to %s',
+    async (action) => {
+      const { service, log } = await start({ action });
+      await service.circle(1);
+      expect(service.reads).toBeLessThan(10_000); // the serializer goes 500 levels deep
+      expect(log.join()).toContain('holds itself, a cycle');
+    },
+  );
+
   it('are told once a method, by the path and never the value', async () => {
     const { service, log } = await start({});
     for (let i = 0; i < 3; i++) {
@@ -108,7 +149,9 @@ describe.each(tiers)('Sensitive fields, %s', (tier) => {
     expect(await service.find(1)).toEqual({ id: 1, run: 1, account: [{ name: 'ann' }] });
     await service.map(1);
     expect((await service.map(1)).of.get('ann@example.org')).toEqual(new Set([{ id: 1 }]));
-    expect(log).toHaveLength(2);
+    await service.keyed(1);
+    expect((await service.keyed(1)).of).toEqual(new Map([[{ id: 1 }, 1]]));
+    expect(log).toHaveLength(3);
     expect(log[0]).toContain('Users.find: the value at $.account[0].passwordHash is left out');
   });
 

@@ -354,26 +354,6 @@ describe.each(tiers)('Caches of tenants, %s', (tier) => {
   });
 });
 
-describe('Caches of users without tenants', () => {
-  const harness = onTier('redis');
-
-  it('keep users apart', async () => {
-    const { service, keyOf } = await harness.start(Invoices, {
-      namespace: 'users',
-      identity: () => undefined,
-      caches: { drafts: { scope: 'user' } },
-    });
-    for (const user of ['ann', 'bob', 'ann']) {
-      expect(await CacheContext.run({ user }, () => service.drafts(1))).toMatchObject({ by: user });
-    }
-    expect(service.runs).toHaveLength(2);
-    await service.find(1);
-    const keys = (await harness.redis.command('KEYS', 'users:*')) as string[];
-    expect(keys).toContain('users:v1:u=ann:drafts:1');
-    expect(keys).toContain(keyOf('invoices', '1'));
-  });
-});
-
 describe('A scope that nobody can know', () => {
   const harness = onTier('memory');
 

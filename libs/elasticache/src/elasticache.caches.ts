@@ -11,7 +11,7 @@ import type { Journal, PlaceJournal } from './coherence/journal.js';
 import type { CacheSettings, MemorySettings } from './elasticache.settings.js';
 import type { ScopeResolver } from './identity/scope.resolver.js';
 import { KeyLayout, TagLayout } from './key/key.layout.js';
-import type { Names, TagNaming } from './key/names.js';
+import type { Names } from './key/names.js';
 import { GLOBAL, type Scope } from './key/scope.js';
 import { MemoryStore } from './memory/memory.store.js';
 import {
@@ -117,7 +117,7 @@ export class CacheBuilder {
     const isOff = tiers === noTiers;
     const { tenant } = scope;
     return new NamedCache(name, {
-      policy: isOff ? { ...policy, singleFlight: false, strict: false } : policy,
+      policy: isOff ? { ...policy, strict: false } : policy,
       ...tiers,
       tier: tier.kind,
       realm,
@@ -127,7 +127,7 @@ export class CacheBuilder {
         scope: this.segmentOf(scope),
       },
       tenant,
-      nameTags: tagsOf(around.names[0], scope),
+      nameTags: around.names[0].tagsIn(this.tagScope(around.names[0], scope)),
       room,
       sensitive: around.sensitive,
       recorder: this.recorder(scope, this.kind === 'global' ? this.removals : undefined),
@@ -235,7 +235,7 @@ export class CacheBuilder {
       exchange,
       replicas,
       layout: new KeyLayout({ namespace, version, ...this.placeOf(names, scope) }),
-      tags: new TagLayout(namespace, tagScope(names, scope)),
+      tags: new TagLayout(namespace, this.tagScope(names, scope)),
       codec,
       keeper,
       clock,
@@ -266,18 +266,13 @@ export class CacheBuilder {
     return (this.known ??= new RedisVersions(new ScriptRunner(exchange), this.around.clock));
   }
 
+  private tagScope(names: Names, scope: Scope): string {
+    return names.scope(this.around.scopes.ofTags(scope));
+  }
+
   private get where(): string {
     return `cache '${this.name}'`;
   }
-}
-
-/** A tag is a tenant's, whoever of its users has entries that bear it. */
-function tagScope(names: Names, { tenant }: Scope): string {
-  return names.scope(tenant === undefined ? {} : { tenant });
-}
-
-export function tagsOf(names: Names, scope: Scope): TagNaming {
-  return names.tagsIn(tagScope(names, scope));
 }
 
 function nearPlaceOf({ scope, ...place }: NearPlace): NearPlace {

@@ -14,7 +14,7 @@ import { Bus } from './coherence/bus.js';
 import { noJournal } from './coherence/journal.js';
 import { plainReason } from './connection/plain.reason.js';
 import { RedisConnection } from './connection/redis.connection.js';
-import { CacheBuilder, tagsOf } from './elasticache.caches.js';
+import { CacheBuilder } from './elasticache.caches.js';
 import { copied, copiedCache } from './elasticache.copied-options.js';
 import { failureLog } from './elasticache.failure-log.js';
 import type {
@@ -37,7 +37,7 @@ import { IdentityInterceptor } from './elasticache.identity.interceptor.js';
 import { CacheInterceptor } from './http/cache.interceptor.js';
 import { ResponseCaching } from './http/response.caching.js';
 import type { RouteConditions } from './http/route.faults.js';
-import type { IdentitySource } from './identity/identity.source.js';
+import { RequestIdentity } from './identity/request.identity.js';
 import { ScopeResolver } from './identity/scope.resolver.js';
 import { CachingInvoker, disabledInvoker } from './invocation/cache.invoker.js';
 import type { CacheInvoker } from './invocation/method.wrapper.js';
@@ -80,6 +80,8 @@ export class ElastiCacheCore {
   private readonly sealing: Sealing | undefined;
   private readonly sensitive: SensitiveValues | undefined;
   private readonly names: readonly [Names, ...Names[]];
+  /** Who is asking, of each request; undefined where nothing says so. */
+  readonly identity: RequestIdentity | undefined;
 
   private constructor(
     private readonly options: ElastiCacheModuleOptions,
@@ -89,6 +91,7 @@ export class ElastiCacheCore {
     this.namespace = options.namespace ?? DEFAULT_NAMESPACE;
     this.scopes = new ScopeResolver(options.tenancy);
     this.names = namesOf(options);
+    this.identity = options.identity && new RequestIdentity(options.identity);
     this.sealing = options.encryption && new Sealing(options.encryption.keys);
     const warn = (message: string) => logger.warn(message);
     this.sensitive = options.sensitive && new SensitiveValues(options.sensitive, warn);
@@ -130,11 +133,6 @@ export class ElastiCacheCore {
         ? undefined
         : await RedisConnection.open(connection, { random: Math.random });
     return new ElastiCacheCore(copied(options), opened, clock);
-  }
-
-  /** Who is asking, of each request; undefined where nothing says so. */
-  get identity(): IdentitySource | undefined {
-    return this.options.identity;
   }
 
   get invoker(): CacheInvoker {
@@ -260,9 +258,8 @@ export class ElastiCacheCore {
     const { scopes, names } = this;
     const isForTenants = scopes.defaultKind !== 'global';
     const own = isForTenants ? scopes.scopeOf('tenant', 'evictTags') : undefined;
-    if (own === undefined && names.length === 1) return tagsOf(names[0], {})(tags);
     const asked = own === undefined ? [{}] : [own, {}];
-    return names.flatMap((each) => asked.flatMap((scope) => tagsOf(each, scope)(tags)));
+    return names.flatMap((each) => asked.flatMap((of) => each.tagsIn(each.scope(of))(tags)));
   };
 
   private readonly nameTagsEverywhere: TagNaming = (tags) =>

@@ -1,7 +1,7 @@
 import { CacheTransaction } from '../coherence/cache.transaction.js';
 import type { CacheEntry, Entry } from '../entry/cache.entry.js';
 import { CacheError } from '../errors/cache.errors.js';
-import { checkedName } from '../identity/cache.context.js';
+import { CacheContext, checkedName } from '../identity/cache.context.js';
 import { Glob } from '../key/glob.js';
 import { encodeKey, type Key } from '../key/key.encoding.js';
 import { isShort } from '../key/key.layout.js';
@@ -107,7 +107,9 @@ export class CacheFacade<K extends Key = Key, V = unknown> implements Cache<K, V
       options: this.keepOptions(options),
     };
     const outcome = await readOne(target, {
-      load: async (_flight, _cache, signal = named.closing) => ({ value: await load(signal) }),
+      load: async (_flight, _cache, signal = named.closing) => ({
+        value: await this.onBehalf(() => load(signal)),
+      }),
       sharing: named.sharingOf(options),
       certain: true,
     });
@@ -153,7 +155,7 @@ export class CacheFacade<K extends Key = Key, V = unknown> implements Cache<K, V
     const batch: Batch = { parts: [{ cache: named, asks, optionsOf: () => keep }], sharing };
     const results = await readManyThrough(batch, async (missing, { signal }) => {
       const missingKeys = missing.map((i) => unique[i]!);
-      const answer = await load(missingKeys, signal);
+      const answer = await this.onBehalf(() => load(missingKeys, signal));
       if (!(answer instanceof Map)) throw this.noMap();
       // By the keys' texts: a loader that makes its keys from rows answers with equal ones, not the same.
       const values = new Map([...answer].map(([key, value]) => [this.textOf(key), value]));
@@ -240,7 +242,7 @@ export class CacheFacade<K extends Key = Key, V = unknown> implements Cache<K, V
     const put = await named.beginPut(ask);
     let value: V;
     try {
-      value = await make();
+      value = await this.onBehalf(make);
     } catch (error) {
       await put.abandon();
       throw error;
@@ -284,6 +286,14 @@ export class CacheFacade<K extends Key = Key, V = unknown> implements Cache<K, V
     return family.only ?? (tenant === undefined ? family.current() : family.ofTenant(tenant));
   }
 
+  /** Runs what is the application's: for another tenant, so that what it reads is that one's, too. */
+  private onBehalf<R>(work: () => R): R {
+    const { tenant } = this.parts;
+    return tenant === undefined
+      ? work()
+      : CacheContext.run({ ...CacheContext.current(), tenant }, work);
+  }
+
   private get where(): string {
     return `cache '${this.name}'`;
   }
@@ -322,10 +332,11 @@ export class CacheFacade<K extends Key = Key, V = unknown> implements Cache<K, V
   private keepOptions<T>(options: LoadOptions<T>): KeepOptions {
     const { ttl, unless, tags } = options;
     if (options === NO_OPTIONS) return NO_OPTIONS as KeepOptions;
+    const as = <R>(work: () => R) => this.onBehalf(work);
     return {
-      ttl: ttl === undefined ? undefined : ({ value }) => durationOf(ttl, value as T),
-      unless: unless === undefined ? undefined : ({ value }) => unless(value as T),
-      lateTags: typeof tags === 'function' ? ({ value }) => tags(value as T) : undefined,
+      ttl: ttl === undefined ? undefined : ({ value }) => as(() => durationOf(ttl, value as T)),
+      unless: unless === undefined ? undefined : ({ value }) => as(() => unless(value as T)),
+      lateTags: typeof tags === 'function' ? ({ value }) => as(() => tags(value as T)) : undefined,
       freshness: freshnessFor(options, this.named.policy.freshness, this.where),
       only: onlyTier(options),
     };

@@ -209,7 +209,8 @@ export interface Cache<K extends Key = Key, V = any> {
   /** The counters of this cache in this process, for the current tenant or user. */
   stats(): CacheStats;
   /**
-   * This cache for another tenant than the current one.
+   * This cache for another tenant than the current one. Its loaders and option functions run on that
+   * tenant's behalf, for the current user.
    *
    * @throws CacheError (`CACHE_NO_TENANTS`) where it belongs to everybody
    * @example

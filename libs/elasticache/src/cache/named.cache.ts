@@ -7,7 +7,16 @@ import type { MissReason } from '../events/cache.events.js';
 import type { ShortKey } from '../key/key.layout.js';
 import type { Memory } from '../memory/memory.tier.js';
 import type { Deadline } from '../resilience/deadline.js';
-import type { Ask, CacheStore, Claim, Lease, Look, Versions, View } from '../store/cache.store.js';
+import {
+  type Ask,
+  type CacheStore,
+  type Claim,
+  type Lease,
+  type Look,
+  noStore,
+  type Versions,
+  type View,
+} from '../store/cache.store.js';
 import { newToken } from '../store/token.js';
 import type { Clock } from '../time/clock.js';
 import { CacheEvictions } from './cache.evictions.js';
@@ -266,9 +275,9 @@ export class NamedCache {
     return this.flights.some(text, isPartOf);
   }
 
-  /** Who shares a load: as the operation says, else as the cache does. */
+  /** Who shares a load: as the operation says, else as the cache does. What keeps nothing may be anybody's: nobody. */
   sharingOf({ singleFlight }: { readonly singleFlight?: SingleFlight }): SingleFlight {
-    return singleFlight ?? this.policy.singleFlight;
+    return this.store === noStore ? false : (singleFlight ?? this.policy.singleFlight);
   }
 
   /** The value of an entry that {@link findInMemory} answered with, as a caller may have it. */

@@ -1,5 +1,5 @@
 import { isLeafTag, tagOf } from '../codec/value.leaf.js';
-import { MAX_DEPTH } from '../codec/value.refusal.js';
+import { stepOf } from '../codec/value.refusal.js';
 
 /**
  * Properties that must not be cached, wherever they are in a value. As an application that caches a
@@ -47,11 +47,11 @@ export class SensitiveValues {
 
   /** The value as it may be stored: itself, or a copy without what is sensitive. */
   stripped(value: unknown, where: string): unknown {
-    return this.isStripped && this.find(value, where) ? this.without(value, 0) : value;
+    return this.isStripped && this.find(value, where) ? this.without(value) : value;
   }
 
   private find(value: unknown, where: string): boolean {
-    const path = this.pathIn(value, []);
+    const path = this.pathIn(value);
     if (path === undefined) return false;
     if (!this.warned.has(where)) {
       this.warned.add(where);
@@ -66,31 +66,72 @@ export class SensitiveValues {
     return true;
   }
 
-  /** Where the first one is. What cannot be read, or goes too deep, is the serializer's to refuse. */
-  private pathIn(value: unknown, trail: string[]): string | undefined {
-    if (trail.length > MAX_DEPTH) return undefined;
-    for (const [name, part] of partsOf(value)) {
-      trail.push(stepOf(name));
-      if (typeof name === 'string' && this.fields.has(name)) return `$${trail.join('')}`;
-      const path = this.pathIn(part, trail);
-      if (path !== undefined) return path;
-      trail.pop();
+  /** Where the first one is. Each object is looked at once, however many ways lead to it, in a circle or not. */
+  private pathIn(value: unknown): string | undefined {
+    const places = new Map<unknown, Place | undefined>([[value, undefined]]);
+    for (const [container, within] of places) {
+      for (const [name, part] of partsOf(container)) {
+        if (this.isSensitive(name)) return pathOf({ name, within });
+        for (const inner of [name, part]) {
+          if (isObject(inner) && !places.has(inner)) places.set(inner, { name, within });
+        }
+      }
     }
     return undefined;
   }
 
-  private without(value: unknown, depth: number): unknown {
-    if (depth > MAX_DEPTH) return value;
-    const isKept = ([name]: readonly [unknown, unknown]) =>
-      typeof name !== 'string' || !this.fields.has(name);
-    const rest = (part: unknown) => this.without(part, depth + 1);
-    if (Array.isArray(value)) return value.map(rest);
-    if (value instanceof Set) return new Set([...(value as Set<unknown>)].map(rest));
-    const parts = partsOf(value)
-      .filter(isKept)
-      .map(([name, part]) => [name, rest(part)] as const);
-    if (value instanceof Map) return new Map(parts);
-    return isObject(value) ? Object.fromEntries(parts as [string, unknown][]) : value;
+  /** A copy, of the same shape, circles included. */
+  private without(value: unknown): unknown {
+    const copies = new Map<object, object>();
+    const copyOf = (part: unknown): unknown => {
+      if (!isObject(part)) return part;
+      const copy = copies.get(part) ?? emptyLike(part);
+      copies.set(part, copy);
+      return copy;
+    };
+    const whole = copyOf(value);
+    for (const [original, copy] of copies) {
+      for (const [name, part] of partsOf(original)) {
+        if (!this.isSensitive(name)) add(copy, copyOf(name), copyOf(part));
+      }
+    }
+    return whole;
+  }
+
+  private isSensitive(name: unknown): boolean {
+    return typeof name === 'string' && this.fields.has(name);
+  }
+}
+
+/** Under what name something stands, and in what. */
+interface Place {
+  readonly name: unknown;
+  readonly within: Place | undefined;
+}
+
+function pathOf(place: Place): string {
+  const steps: string[] = [];
+  for (let at: Place | undefined = place; at !== undefined; at = at.within) {
+    const { name } = at;
+    const isPlace = typeof name === 'number';
+    steps.unshift(isPlace ? `[${name}]` : stepOf(typeof name === 'string' ? name : ''));
+  }
+  return `$${steps.join('')}`;
+}
+
+function emptyLike(container: object): object {
+  if (Array.isArray(container)) return [];
+  if (container instanceof Set) return new Set();
+  return container instanceof Map ? new Map() : {};
+}
+
+function add(container: object, name: unknown, value: unknown): void {
+  if (Array.isArray(container)) container.push(value);
+  else if (container instanceof Set) container.add(value);
+  else if (container instanceof Map) container.set(name, value);
+  else {
+    const property = { value, enumerable: true, writable: true, configurable: true };
+    Object.defineProperty(container, name as string, property); // no setter: not even of `__proto__`
   }
 }
 
@@ -109,10 +150,4 @@ function partsOf(value: unknown): (readonly [name: unknown, part: unknown])[] {
   } catch {
     return [];
   }
-}
-
-/** A name that is no identifier may itself be somebody's data. */
-function stepOf(name: unknown): string {
-  if (typeof name === 'number') return `[${name}]`;
-  return typeof name === 'string' && /^[a-z_$][\w$]{0,63}$/i.test(name) ? `.${name}` : '[…]';
 }

@@ -95,8 +95,9 @@ function* partsOf(value: unknown): Iterable<[step: string, part: unknown]> {
   }
 }
 
-function stepOf(key: string): string {
-  return /^[A-Za-z_$][\w$]*$/.test(key) ? `.${key}` : `[${JSON.stringify(key)}]`;
+/** A step of a path to be told. A name that is no identifier may itself be somebody's data. */
+export function stepOf(name: string): string {
+  return /^[a-z_$][\w$]{0,63}$/i.test(name) ? `.${name}` : '[…]';
 }
 
 function pathOf(trail: readonly string[]): string {

@@ -128,7 +128,7 @@ describe('a value is refused', () => {
     ['too deep a nesting', deep, `$${'[0]'.repeat(66)}[…`, /deeper than 500/],
     ['an own __proto__', JSON.parse('{"a":{"__proto__":{"admin":true}}}'), '$.a', /`__proto__`/],
     ['a symbol key', { [Symbol('x')]: 1 }, '$', /has a symbol/],
-    ['a regular expression', { 'the key': /x/ }, '$["the key"]', /is a RegExp/],
+    ['a regular expression', { 'ann@example.org': /x/ }, '$[…]', /is a RegExp/],
     ['an error', [new Error('x')], '$[0]', /is a Error/],
     ['a WeakMap', new WeakMap(), '$', /is a WeakMap/],
     ['a URL', new URL('http://localhost'), '$', /is a URL/],

@@ -1,4 +1,4 @@
-import { AsyncLocalStorage } from 'node:async_hooks';
+import { AsyncLocalStorage, AsyncResource } from 'node:async_hooks';
 
 import type { Glob } from '../key/glob.js';
 
@@ -105,10 +105,15 @@ export class CacheTransaction {
     await this.end('rolled back', ({ rollback }) => rollback());
   }
 
-  /** @internal Takes in a write; one that was still being prepared when the unit ended ends as the unit did. */
+  /**
+   * @internal Takes in a write; one that was still being prepared when the unit ended ends as the unit
+   * did. It ends in the context it was made in, whoever commits: its options may ask on whose behalf.
+   */
   async enlist(write: Enlisted): Promise<void> {
-    if (this.state === 'open') this.enlisted.push(write);
-    else await (this.state === 'committed' ? write.commit() : write.rollback());
+    if (this.state === 'open') {
+      const commit = AsyncResource.bind(() => write.commit());
+      this.enlisted.push({ commit, rollback: () => write.rollback() });
+    } else await (this.state === 'committed' ? write.commit() : write.rollback());
   }
 
   /** @internal From now on own reads load what was touched. */

@@ -4,7 +4,7 @@ import type { CacheFamily } from '../cache/cache.family.js';
 import type { NamedCache } from '../cache/named.cache.js';
 import { CacheError } from '../errors/cache.errors.js';
 import { CacheContext, type Identity } from '../identity/cache.context.js';
-import type { IdentitySource } from '../identity/identity.source.js';
+import type { RequestIdentity } from '../identity/request.identity.js';
 import { ScopeResolver, type TenancyOptions } from '../identity/scope.resolver.js';
 import type { ResponseScope } from './http.options.js';
 
@@ -23,11 +23,11 @@ export interface Place {
 
 export interface Places {
   readonly tenancy: TenancyOptions | undefined;
-  readonly identity: IdentitySource | undefined;
+  readonly identity: RequestIdentity | undefined;
 }
 
 /**
- * Finds the place by who is asking: the code around, else the principal that guards have verified.
+ * Finds the place by who is asking: on whose behalf the handler runs.
  * What is private to a tenant is in a cache of its own; a user, and what a function names, are
  * parts of the key.
  */
@@ -85,7 +85,7 @@ export class PlaceFinder {
 
   /** Runs as whoever is asking: outside of the interceptor that sees to it, that is not yet known. */
   private within(context: ExecutionContext, work: () => Place | undefined): Place | undefined {
-    const identity = CacheContext.current() ?? this.identityOf(context);
+    const identity = this.identityOf(context);
     const found = identity === undefined ? work : () => CacheContext.run(identity, work);
     try {
       return found();
@@ -96,12 +96,13 @@ export class PlaceFinder {
   }
 
   private identityOf(context: ExecutionContext): Identity | undefined {
-    return this.places.identity?.(context.switchToHttp().getRequest());
+    const { identity } = this.places;
+    return identity ? identity.of(context.switchToHttp().getRequest()) : CacheContext.current();
   }
 
   /** Runs on behalf of whoever is asking, where that is known. */
   asWhoAsks<T>(context: ExecutionContext, work: () => T): T {
-    const identity = CacheContext.current() ?? this.identityOf(context);
+    const identity = this.identityOf(context);
     return identity === undefined ? work() : CacheContext.run(identity, work);
   }
 }

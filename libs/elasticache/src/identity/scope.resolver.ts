@@ -33,6 +33,11 @@ export class ScopeResolver {
     return this.tenancy === undefined ? 'global' : 'tenant';
   }
 
+  /** Whose the tags of a scope are: its tenant's, whoever of its users has entries that bear them; everybody's where there are no tenants. */
+  ofTags({ tenant }: Scope): Scope {
+    return this.tenancy === undefined || tenant === undefined ? {} : { tenant };
+  }
+
   /**
    * The scope of that kind; undefined where it is unknown and nothing requires it.
    *
@@ -40,7 +45,8 @@ export class ScopeResolver {
    */
   scopeOf(kind: ScopeKind, where: string): Scope | undefined {
     if (kind === 'global') return {};
-    const tenant = this.tenancy && this.tenantOf();
+    // Users of two tenants may bear one name, whether or not tenants are kept apart otherwise.
+    const tenant = this.tenantOf();
     if (this.tenancy !== undefined && tenant === undefined) return this.unknown('tenant', where);
     if (kind === 'tenant') return { tenant: tenant! };
     const user = CacheContext.current()?.user;
@@ -57,7 +63,7 @@ export class ScopeResolver {
 
   private tenantOf(): string | undefined {
     const own = CacheContext.current()?.tenant;
-    const { resolve } = this.tenancy!;
+    const resolve = this.tenancy?.resolve;
     if (own !== undefined || resolve === undefined) return own;
     const answer: unknown = evaluated('ElastiCacheModule', RESOLVE, resolve);
     if (answer === undefined || answer === null) return undefined;

@@ -1,6 +1,5 @@
 import { isObservable } from 'rxjs';
 
-import type { SingleFlight } from '../cache/cache.policy.js';
 import type { Loaded } from '../cache/flight.js';
 import type { CacheFamily } from '../cache/cache.family.js';
 import type { NamedCache } from '../cache/named.cache.js';
@@ -20,7 +19,6 @@ interface SimplePlan {
   readonly plan: MethodPlan;
   readonly step: Step<'cacheable'>;
   readonly family: CacheFamily;
-  readonly sharing: SingleFlight;
 }
 
 /** The plan of a method for the class of the instance it was last called on. */
@@ -97,11 +95,12 @@ function simpleCall(simple: SimplePlan, self: object, args: unknown[]): unknown 
 
 /** Apart from the hit, which would otherwise pay for what the closures in here hold. */
 function missInMemory(
-  { plan, step, sharing }: SimplePlan,
+  { plan, step }: SimplePlan,
   { call, cache, text }: { call: Call; cache: NamedCache; text: string },
 ): Promise<unknown> {
   const options = step.keepOptions(call);
   const ask = step.ask(call, text, cache);
+  const sharing = cache.sharingOf(step.options);
   const loader = { load: () => proceed(plan, call), sharing, certain: true };
   return readShared({ cache, ask, options }, loader).then(valueOf);
 }
@@ -114,7 +113,7 @@ function simplePlan(plan: MethodPlan): SimplePlan | undefined {
   const { plainFamily: family, cacheables } = plan;
   const [step] = cacheables;
   if (step === undefined || family === undefined) return undefined;
-  return { plan, step, family, sharing: step.options.singleFlight ?? family.policy.singleFlight };
+  return { plan, step, family };
 }
 
 async function proceed({ method, where }: MethodPlan, { self, args }: Call): Promise<Loaded> {

@@ -1,3 +1,4 @@
+import type { CacheFamily } from '../cache/cache.family.js';
 import type { FencedPut } from '../cache/fenced.put.js';
 import type { Loaded } from '../cache/flight.js';
 import type { NamedCache } from '../cache/named.cache.js';
@@ -7,6 +8,7 @@ import type { SingleFlight } from '../cache/cache.policy.js';
 import { CacheTransaction } from '../coherence/cache.transaction.js';
 import { putInUnit } from '../cache/unit.writes.js';
 import type { MethodPlan } from './method.plan.js';
+import { assertOneScope } from './one.scope.js';
 import type { Call } from './operation.step.js';
 import {
   abandonAll,
@@ -118,15 +120,17 @@ export class AroundMethod<A extends readonly unknown[], R> {
 }
 
 /** The entries that the applying cacheables read and fill, each once. */
-function targetsOf({ cacheables, reviver }: MethodPlan, call: Call) {
+function targetsOf({ where, cacheables, reviver }: MethodPlan, call: Call) {
   const { revive } = reviver;
   const targets: Target[] = [];
+  const read: CacheFamily[] = [];
   let sharing: SingleFlight = 'distributed';
   for (const step of cacheables) {
     if (!step.applies(call)) {
       for (const cache of step.caches(call)) cache.recorder.passedBy(() => step.text(call)!);
       continue;
     }
+    read.push(...(step.families ?? []));
     const text = step.text(call)!;
     const options = step.keepOptions(call);
     for (const cache of step.caches(call)) {
@@ -137,6 +141,7 @@ function targetsOf({ cacheables, reviver }: MethodPlan, call: Call) {
       sharing = narrower(sharing, cache.sharingOf(step.options));
     }
   }
+  assertOneScope(where, read);
   return { targets, sharing };
 }
 

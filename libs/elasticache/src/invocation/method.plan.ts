@@ -17,6 +17,7 @@ import {
   type OptionsByKind,
   type OperationOptions,
 } from './cache.operation.js';
+import { assertOneScope } from './one.scope.js';
 import { operationRules } from './operation.rules.js';
 import { Step, type StepSettings } from './operation.step.js';
 import { type Reviver, reviverOf } from './reviver.js';
@@ -76,6 +77,10 @@ export function planOf(method: CachedMethod, type: object, settings: PlanSetting
         return new Step(kind, options as OptionsByKind[K], own);
       });
   const cacheables = stepsOf('cacheable');
+  assertOneScope(
+    where,
+    cacheables.flatMap(({ options, families }) => (options.condition ? [] : (families ?? []))),
+  );
   const puts = stepsOf('put');
   const evicts = stepsOf('evict');
   const [many] = stepsOf('many');

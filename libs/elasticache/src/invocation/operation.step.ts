@@ -30,6 +30,7 @@ import {
   type OptionsByKind,
   type Tags,
 } from './cache.operation.js';
+import { assertOneScope } from './one.scope.js';
 
 /** One call of a decorated method. */
 export interface Call {
@@ -91,7 +92,7 @@ export class Step<K extends OperationKind = OperationKind> {
     const { only } = this;
     this.plainKeep = { method: settings.method, ttl: constantTtl(options), ...(only && { only }) };
     if (settings.cacheResolver === undefined) {
-      this.families = settings.cacheNames.map(settings.familyNamed);
+      this.families = this.ofOneScope(settings.cacheNames.map(settings.familyNamed));
       for (const { policy } of this.families) {
         const message = tierProblem(this.tierOptions, policy.tiers);
         if (message === undefined) continue;
@@ -317,7 +318,13 @@ export class Step<K extends OperationKind = OperationKind> {
     const names = this.evaluate('cacheResolver', () => cacheResolver!(context));
     if (!Array.isArray(names) || names.length === 0)
       throw new CacheError('CACHE_NAMES_EMPTY', { where: this.where });
-    return [...new Set(names)].map(familyNamed);
+    return this.ofOneScope([...new Set(names)].map(familyNamed));
+  }
+
+  /** Of an operation that hands out what it has stored. */
+  private ofOneScope(families: readonly CacheFamily[]): readonly CacheFamily[] {
+    if (this.kind === 'cacheable' || this.kind === 'many') assertOneScope(this.where, families);
+    return families;
   }
 
   private ttlOf(ttl: OfArguments<Duration> | FromResult, call: Call, result: unknown): Duration {

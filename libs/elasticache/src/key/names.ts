@@ -40,12 +40,12 @@ export const plainNames: Names = {
 export function secretNames(secret: KeySecret): Names {
   const tags: TagNaming = (plain) => plain.map((tag) => secret.nameOf('tag', tag));
   return {
-    scope({ tenant, user }) {
+    scope(of) {
+      // Encoded without loss: HMAC takes UTF-8, in which all lone surrogates are one.
+      const [tenant, user] = [of.tenant, of.user].map((name) => name && encodeSegment(name));
       return scopeSegment({
         ...(tenant !== undefined && { tenant: secret.nameOf('tenant', tenant) }),
-        ...(user !== undefined && {
-          user: secret.nameOf('user', encodeSegment(tenant ?? ''), user),
-        }),
+        ...(user !== undefined && { user: secret.nameOf('user', tenant ?? '', user) }),
       });
     },
     keysIn: ({ cache, scope }) => {

@@ -2,6 +2,8 @@ import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 
 import { KeyLayout, TagLayout } from './key.layout.js';
+import { KeySecret } from './key.secret.js';
+import { plainNames, secretNames } from './names.js';
 import { GLOBAL, type Scope, scopeSegment } from './scope.js';
 import { plainTag, scopeOfTag, tagName } from './tag.names.js';
 
@@ -16,6 +18,17 @@ const scope: fc.Arbitrary<Scope> = fc.oneof(
   fc.record({ tenant: name, user: name }),
 );
 
+/** Lone surrogates are one in UTF-8. */
+const alikeInUtf8: [Scope, Scope][] = [
+  [{ tenant: '\ud800' }, { tenant: '\udfff' }],
+  [{ tenant: '\ud800' }, { tenant: '\ufffd' }],
+  [{ tenant: '\ud800' }, { tenant: '%uD800' }],
+  [
+    { tenant: 'a', user: '\ud800' },
+    { tenant: 'a', user: '\udfff' },
+  ],
+];
+
 describe('The scope of a key', () => {
   it('is readable, and a tenant named `global` is not the global scope', () => {
     expect(scopeSegment({})).toBe(GLOBAL);
@@ -24,12 +37,16 @@ describe('The scope of a key', () => {
     expect(scopeSegment({ tenant: 'a.b', user: 'x,u=y' })).toBe('t=a.b,u=x%2Cu%3Dy');
   });
 
-  it('is another for another tenant or user, whatever they are called', () => {
+  it.each([
+    ['as they are', plainNames],
+    ['by a secret', secretNames(new KeySecret({ id: 'k', key: Buffer.alloc(32, 1) }))],
+  ])('is another for another tenant or user, whatever they are called, %s', (_, names) => {
     fc.assert(
       fc.property(scope, scope, (a, b) => {
         const isSame = a.tenant === b.tenant && a.user === b.user;
-        expect(scopeSegment(a) === scopeSegment(b)).toBe(isSame);
+        expect(names.scope(a) === names.scope(b)).toBe(isSame);
       }),
+      { examples: alikeInUtf8 },
     );
   });
 
