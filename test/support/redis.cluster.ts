@@ -1,14 +1,18 @@
 /** A real Redis Cluster of one's own: three primaries on free loopback ports, no key on disk. */
 import { setTimeout as delay } from 'node:timers/promises';
-import { startRedis, type RedisServer } from './redis.server.js';
+import type { Authority } from './certificates.js';
+import { freePort, startRedis, type RedisServer } from './redis.server.js';
 import { until } from './waiting.js';
 
+/** A node, which talks to the others over TLS where it has a port for it. */
+type Node = RedisServer & { readonly tlsPort: number | undefined };
+
 export interface RedisCluster {
-  /** In the order of their slots: a third of the keys each. */
+  /** In the order of their slots: the same share of the keys each. */
   readonly nodes: readonly RedisServer[];
   /** Of the first node, where one was asked for. */
   readonly replica: RedisServer | undefined;
-  /** What a client is told in order to find the rest. */
+  /** What a client is told in order to find the rest; over TLS by names, as the nodes tell of each other. */
   readonly startupNodes: { host: string; port: number }[];
   /** Resolves when every node sees every slot served. One that was restarted refuses commands for two seconds. */
   ready(): Promise<void>;
@@ -19,13 +23,15 @@ export interface RedisCluster {
   stop(): Promise<void>;
 }
 
-const PRIMARIES = 3;
 const SLOTS = 16_384;
 const ATTEMPTS = 20;
 const PROBE_EVERY_MS = 20;
 const READY_WITHIN_MS = 30_000;
 /** The nodes talk to each other on their port + 10,000: one that is too high for it, or taken there, will not do. */
 const UNFIT_PORT = /port number too high|already in use|failed listening/i;
+
+/** What nodes go by over TLS, and what their certificate is for. */
+const NAME = 'localhost';
 
 const SETTINGS = [
   ['--cluster-enabled', 'yes'],
@@ -38,28 +44,38 @@ const SETTINGS = [
   ['--cluster-require-full-coverage', 'no'],
 ].flat();
 
+export interface ClusterOptions {
+  readonly args?: string[];
+  /** Default 3. */
+  readonly primaries?: number;
+  readonly hasReplica?: boolean;
+  /** Issues the certificate of the nodes, which speak TLS then, and go by the name localhost. */
+  readonly authority?: Authority;
+}
+
 /** Starts a cluster and waits until it serves every slot: two seconds, since a new node takes no writes before. */
-export async function startRedisCluster(
-  options: { args?: string[]; hasReplica?: boolean } = {},
-): Promise<RedisCluster> {
-  const args = [...SETTINGS, ...(options.args ?? [])];
-  const starts = await Promise.allSettled(
-    Array.from({ length: PRIMARIES }, () => startNode(args, ATTEMPTS)),
-  );
-  const nodes = starts.flatMap((start) => (start.status === 'fulfilled' ? start.value : []));
-  let replica: RedisServer | undefined;
+export async function startRedisCluster(options: ClusterOptions = {}): Promise<RedisCluster> {
+  const { primaries = 3, authority } = options;
+  const args = [...SETTINGS, ...(authority ? await tlsSettings(authority) : [])];
+  args.push(...(options.args ?? []));
+  const start = () => startNode({ args, isTls: authority !== undefined }, ATTEMPTS);
+  const starts = await Promise.allSettled(Array.from({ length: primaries }, start));
+  const nodes = starts.flatMap((one) => (one.status === 'fulfilled' ? one.value : []));
+  let replica: Node | undefined;
   const stop = async () =>
     void (await Promise.all([...nodes, ...(replica ? [replica] : [])].map((node) => node.stop())));
   try {
-    for (const start of starts) if (start.status === 'rejected') throw start.reason;
+    for (const one of starts) if (one.status === 'rejected') throw one.reason;
     await unite(nodes);
     await readiness(nodes);
-    if (options.hasReplica) await follow((replica = await startNode(args, ATTEMPTS)), nodes);
+    if (options.hasReplica) await follow((replica = await start()), nodes);
   } catch (error) {
     await stop();
     throw error;
   }
-  const startupNodes = nodes.map(({ host, port }) => ({ host, port }));
+  const startupNodes = nodes.map(({ host, port, tlsPort }) =>
+    tlsPort === undefined ? { host, port } : { host: NAME, port: tlsPort },
+  );
   return {
     nodes,
     replica,
@@ -71,36 +87,55 @@ export async function startRedisCluster(
   };
 }
 
-async function startNode(args: string[], attempts: number): Promise<RedisServer> {
+/** As ElastiCache answers: nodes are told of by name, and talk to each other over TLS, too. */
+async function tlsSettings(authority: Authority): Promise<string[]> {
+  const { files } = await authority.issue(`DNS:${NAME}`);
+  const certificates = ['--tls-cert-file', files.cert, '--tls-key-file', files.key];
+  const trust = ['--tls-ca-cert-file', authority.file, '--tls-auth-clients', 'no'];
+  const names = ['--cluster-announce-hostname', NAME, '--cluster-preferred-endpoint-type'];
+  const inside = ['--tls-cluster', 'yes', '--tls-replication', 'yes'];
+  return [...certificates, ...trust, ...inside, ...names, 'hostname'];
+}
+
+interface NodeStart {
+  readonly args: string[];
+  readonly isTls: boolean;
+}
+
+async function startNode(settings: NodeStart, attempts: number): Promise<Node> {
+  const tlsPort = settings.isTls ? await freePort() : undefined;
   try {
-    return await startRedis({ args });
+    const own = tlsPort === undefined ? [] : ['--tls-port', `${tlsPort}`];
+    return Object.assign(await startRedis({ args: [...settings.args, ...own] }), { tlsPort });
   } catch (error) {
     if (attempts === 1 || !UNFIT_PORT.test(String(error))) throw error;
-    return startNode(args, attempts - 1);
+    return startNode(settings, attempts - 1);
   }
 }
 
-async function unite(nodes: readonly RedisServer[]): Promise<void> {
+async function unite(nodes: readonly Node[]): Promise<void> {
   await Promise.all(
     nodes.map(async (node, i) => {
       // Nodes that meet with the same epoch spend seconds on agreeing who is the elder.
       await node.command('CLUSTER', 'SET-CONFIG-EPOCH', `${i + 1}`);
-      await node.command('CLUSTER', 'ADDSLOTS', ...slotsOf(i));
+      await node.command('CLUSTER', 'ADDSLOTS', ...slotsOf(i, nodes.length));
     }),
   );
   for (const [i, node] of nodes.entries()) {
     // Everyone is introduced to everyone: the news would travel by itself, but slowly.
-    for (const { host, port } of nodes.slice(i + 1)) {
-      await node.command('CLUSTER', 'MEET', host, `${port}`);
-    }
+    for (const other of nodes.slice(i + 1)) await meet(node, other);
   }
 }
 
+async function meet(node: RedisServer, { host, port, tlsPort }: Node): Promise<void> {
+  await node.command('CLUSTER', 'MEET', host, `${tlsPort ?? port}`);
+}
+
 /** Makes one the replica of the first node. */
-async function follow(replica: RedisServer, nodes: readonly RedisServer[]): Promise<void> {
+async function follow(replica: Node, nodes: readonly Node[]): Promise<void> {
   const primary = nodes[0]!;
   const id = String(await primary.command('CLUSTER', 'MYID'));
-  await replica.command('CLUSTER', 'MEET', primary.host, `${primary.port}`);
+  await meet(replica, primary);
   const isKnown = async () => String(await replica.command('CLUSTER', 'NODES')).includes(id);
   await until('the replica has met its primary', isKnown);
   await replica.command('CLUSTER', 'REPLICATE', id);
@@ -121,20 +156,22 @@ async function replication(replica: RedisServer, nodes: readonly RedisServer[]):
 async function promotion(replica: RedisServer, others: readonly RedisServer[]): Promise<void> {
   await until('the replica is promoted', async () => {
     const [role] = (await replica.command('ROLE')) as string[];
-    const infos = await Promise.all([replica, ...others].map(infoOf));
-    return role === 'master' && infos.every(isReady);
+    const primaries = [replica, ...others];
+    const infos = await Promise.all(primaries.map(infoOf));
+    return role === 'master' && infos.every((info) => isReady(info, primaries.length));
   });
 }
 
-function slotsOf(index: number): string[] {
-  const [first, end] = [index, index + 1].map((n) => Math.ceil((n * SLOTS) / PRIMARIES));
+function slotsOf(index: number, primaries: number): string[] {
+  const [first, end] = [index, index + 1].map((n) => Math.ceil((n * SLOTS) / primaries));
   return Array.from({ length: end! - first! }, (_, i) => `${first! + i}`);
 }
 
 async function readiness(nodes: readonly RedisServer[]): Promise<void> {
   const deadline = performance.now() + READY_WITHIN_MS;
   for (const node of nodes) {
-    for (let info = await infoOf(node); !isReady(info); info = await infoOf(node)) {
+    let info: string;
+    while (!isReady((info = await infoOf(node)), nodes.length)) {
       if (performance.now() > deadline) {
         throw new Error(`the cluster is not ready, says the node on port ${node.port}:\n${info}`);
       }
@@ -147,7 +184,7 @@ async function infoOf(node: RedisServer): Promise<string> {
   return String(await node.command('CLUSTER', 'INFO'));
 }
 
-function isReady(info: string): boolean {
-  const expected = ['cluster_state:ok', `cluster_slots_ok:${SLOTS}`, `cluster_size:${PRIMARIES}`];
+function isReady(info: string, primaries: number): boolean {
+  const expected = ['cluster_state:ok', `cluster_slots_ok:${SLOTS}`, `cluster_size:${primaries}`];
   return expected.every((line) => info.includes(line));
 }
