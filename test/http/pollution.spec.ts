@@ -122,6 +122,15 @@ describe.each(platforms)('on %s', (platform) => {
     expect(query).toEqual({ page: '2' });
   });
 
+  it('a Host does not reach into the path', async () => {
+    const { url } = await start();
+    const port = Number(new URL(url).port);
+    const get = (path: string, host: string) =>
+      raw(port, [`GET ${path} HTTP/1.1`, `Host: ${host}`, 'Connection: close']);
+    await get('/path/b', 'a.example/path');
+    expect(await get('/path/path/b', 'a.example')).toContain('"originalUrl":"/path/path/b"');
+  });
+
   it.each<[string, string]>([
     ['/path/a%2Fb', '/path/a/b'],
     ['/path/a%2fb', '/path/a%2Fb'],

@@ -23,7 +23,7 @@ export function baseText({ exchange, place, route }: Keyed, key?: unknown): stri
   const { label, options } = route.plan;
   if (key !== undefined) return keyText([place.scope, label, key], label);
   const { url, keyOrigin } = exchange;
-  const made = `${place.scope}\n${keyOrigin}${url}`;
+  const made = `${place.scope}\n${keyOrigin}\n${url}`;
   const known = route.texts.get(made);
   if (known !== undefined) return known;
   const path = pathOf(url);
