@@ -29,6 +29,12 @@ export type StoredFacts = readonly [
   relayedStatus: string | undefined,
 ];
 
+/** Its value in a stored response. */
+export function fieldOf([, fields]: StoredResponse, name: string): string | undefined {
+  const at = fields.findIndex((one, i) => i % 2 === 0 && one === name);
+  return at < 0 ? undefined : fields[at + 1];
+}
+
 /** Fields of one connection, of one answer, or made anew for each. (RFC 9111 §3.1) */
 const NOT_STORED = new Set(
   'age cache-status connection content-length date keep-alive proxy-authenticate proxy-authentication-info proxy-authorization proxy-connection set-cookie te trailer transfer-encoding upgrade x-cache'.split(
