@@ -109,17 +109,21 @@ export class ResponseCaching {
     const { headers } = exchange.request;
     const family = this.parts.manager.family(plan.cacheName);
     let place: Place | undefined;
+    let isAuthorised = false;
     try {
       place = this.places.find(family, plan.options.scope, context);
+      if (place !== undefined && !place.isDeclared) {
+        isAuthorised =
+          headers.authorization !== undefined ||
+          (!place.isPrivate && this.places.knowsUser(context));
+      }
     } catch (error) {
       return this.failed(error, { option: 'scope', exchange, route, next });
     }
     if (place === undefined) return this.bypass(exchange, { route, reason: 'scope', next });
-    const isOpen = place.isDeclared;
-    if (headers.cookie !== undefined && !isOpen) {
+    if (headers.cookie !== undefined && !place.isDeclared) {
       return this.bypass(exchange, { route, reason: 'Cookie', next });
     }
-    const isAuthorised = headers.authorization !== undefined && !isOpen;
     const request = { route, context, next, exchange, place, isAuthorised };
     if (plan.key === undefined) return this.answer(request, baseText(request));
     return this.byKey(request);
