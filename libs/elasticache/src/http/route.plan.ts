@@ -14,6 +14,7 @@ import { type CacheResponseOptions, responseDefaults } from './http.options.js';
 const NEST = {
   headers: '__headers__',
   interceptors: '__interceptors__',
+  path: 'path',
   passthrough: '__responsePassthrough__',
   arguments: '__routeArguments__',
   sse: '__sse__',
@@ -62,13 +63,16 @@ export function routePlan(type: Type, handler: Handler, around: RouteSurrounding
   const options = optionsOf(type, handler);
   const name = nameOf(type, handler);
   const method = `${type.name}.${name}`;
-  const version = read<unknown>(NEST.version, type, handler);
+  const named = [method, Reflect.getMetadata(NEST.path, type), read(NEST.version, type, handler)];
   const ttl = options.ttl ?? read<unknown>(RESPONSE_TTL, type, handler);
   const key = options.key ?? read<unknown>(RESPONSE_KEY, type, handler);
   const headers = (Reflect.getMetadata(NEST.headers, handler) ?? []) as { name: string }[];
   return {
     method,
-    label: version === undefined ? method : `${method}@${String(version)}`,
+    label: named
+      .filter((part) => part !== undefined)
+      .map(String)
+      .join('@'),
     kind: kindOf(type, handler, name),
     options,
     cacheName: options.cacheName ?? responseDefaults.cacheName,
