@@ -1,6 +1,6 @@
 /** RFC 9111 §5.2.1: what a request asks of the cache, where the route honours it. */
 import { describe, expect, it } from '@jest/globals';
-import { Controller, Get, HttpException, UseInterceptors } from '@nestjs/common';
+import { Controller, Get, Header, HttpException, UseInterceptors } from '@nestjs/common';
 import { CacheInterceptor, CacheResponse } from 'nestjs-elasticache';
 import { platforms, websites } from '../support/http.application.js';
 
@@ -28,6 +28,12 @@ class Asked {
   })
   forgiven() {
     return this.failing();
+  }
+  @Get('strict')
+  @Header('Cache-Control', 'max-age=10, must-revalidate, stale-if-error=60')
+  @CacheResponse({ clientCacheControl: 'honour' })
+  strict() {
+    return { call: ++this.calls };
   }
   @Get('ignored')
   @CacheResponse({ ttl: '60s' })
@@ -80,6 +86,18 @@ describe.each(platforms)('on %s', (platform) => {
     await get(path);
     clock.advance(age * 1000);
     expect((await get(path, { 'cache-control': 'no-cache' })).status).toBe(status);
+  });
+
+  it.each<[string, string]>([
+    ['/failing', 'min-fresh=1'],
+    ['/failing', 'max-age=60'],
+    ['/strict', 'max-stale=60'],
+  ])('what is stale at %s is not sent under %s', async (path, control) => {
+    const { get, clock } = await sites.start(Asked, { platform });
+    await get(path);
+    clock.advance(15_000);
+    const { headers } = await get(path, { 'cache-control': control });
+    expect(headers['cache-status']).toContain('; fwd=stale');
   });
 
   it('no-store stores nothing', async () => {

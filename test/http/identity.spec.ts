@@ -136,6 +136,27 @@ describe.each(platforms)('on %s', (platform) => {
     },
   );
 
+  it.each<[string, ElastiCacheModuleOptions]>([
+    ['request.user', {}],
+    [
+      'an identity',
+      { identity: fromRequest(({ headers }: AnyRequest) => ({ user: headers['x-id'] })) },
+    ],
+  ])('nor does it where a guard knows him by %s, whatever he has sent', async (_, options) => {
+    const { get, controller } = await sites.start(Account, { platform, options });
+    const alice: Record<string, string> = options.identity
+      ? { 'x-id': 'alice' }
+      : { 'x-principal': 'acme/alice' };
+    expect((await get('/open', alice)).headers['x-cache']).toBe('BYPASS');
+    expect((await get('/open')).headers['x-cache']).toBe('MISS');
+    expect((await get('/open', alice)).headers['x-cache']).toBe('BYPASS');
+    expect(controller.calls).toBe(3);
+    await get('/open?say=public', alice);
+    expect((await get('/open?say=public', alice)).headers['x-cache']).toBe('HIT');
+    await get('/public', alice);
+    expect((await get('/public')).headers['x-cache']).toBe('HIT');
+  });
+
   it.each(['public', 's-maxage=60', 'public, max-age=60'])(
     'with Authorization alone what the handler says is %s is shared (RFC 9111 §3.5)',
     async (say) => {

@@ -1,4 +1,5 @@
 /** RFC 9111 §4.4: a request that may have changed something evicts what is stored for its URI. */
+import { request } from 'node:http';
 import { describe, expect, it } from '@jest/globals';
 import {
   Body,
@@ -20,7 +21,7 @@ import {
   UseInterceptors,
 } from '@nestjs/common';
 import { CacheEvict, CacheInterceptor, CacheResponse, Cacheable } from 'nestjs-elasticache';
-import { mergeMap, type Observable } from 'rxjs';
+import { mergeMap, Observable } from 'rxjs';
 import { gate } from '../support/gate.js';
 import { platforms, redisForAll, websites } from '../support/http.application.js';
 import { until } from '../support/waiting.js';
@@ -32,6 +33,7 @@ interface AnyResponse {
 let truth = 0;
 let door = gate();
 let isReading = false;
+let isWriting = false;
 
 @Injectable()
 class Articles {
@@ -114,6 +116,20 @@ class Things {
   far() {
     truth++;
   }
+  @Post('twice/:id')
+  twice(@Res() response: AnyResponse) {
+    truth++;
+    response.send('done');
+    throw new Error('too late');
+  }
+  @Post('lasting/:id')
+  @Header('Content-Location', '/things/1')
+  lasting() {
+    return new Observable(() => {
+      truth++;
+      isWriting = true;
+    });
+  }
   @Post(':id/article')
   async change(@Param('id') id: string, @Body() _body: unknown) {
     await this.articles.change(id);
@@ -187,6 +203,25 @@ describe.each(platforms)('on %s', (platform) => {
     await get('/things/1');
     expect((await send('/things/1', { method: 'PATCH' })).status).toBe(409);
     expect((await get('/things/1')).headers['x-cache']).toBe('HIT');
+  });
+
+  it('one whose client leaves may have done something, and evicts', async () => {
+    const { get, url } = await start();
+    await get('/things/1');
+    isWriting = false;
+    const leaving = request(`${url}/things/lasting/9`, { method: 'POST' });
+    leaving.on('error', () => undefined).end();
+    await until('the handler writes', () => isWriting);
+    leaving.destroy();
+    const readAgain = async () => (await get('/things/1')).text === '{"id":"1","truth":1}';
+    await until('the old is gone', readAgain);
+  });
+
+  it('an error after the answer is no second answer', async () => {
+    const { get, send } = await start();
+    const { status, text } = await send('/things/twice/1', { method: 'POST' });
+    expect([status, text]).toEqual([201, 'done']);
+    expect((await get('/things/1')).status).toBe(200);
   });
 
   it('Location and Content-Location are evicted, too', async () => {

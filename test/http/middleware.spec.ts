@@ -1,7 +1,14 @@
 /** What is done to responses further out is done to hits, too, and never stored. */
 import { gunzipSync, gzipSync } from 'node:zlib';
 import { describe, expect, it } from '@jest/globals';
-import { Controller, Get, type INestApplication, UseInterceptors } from '@nestjs/common';
+import {
+  Controller,
+  Get,
+  Header,
+  Headers,
+  type INestApplication,
+  UseInterceptors,
+} from '@nestjs/common';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import compression from 'compression';
 import { CacheInterceptor, CacheResponse } from 'nestjs-elasticache';
@@ -16,6 +23,23 @@ class Pages {
   @CacheResponse({ weakEtags: true })
   page() {
     return { call: ++this.calls, text: 'x'.repeat(5_000) };
+  }
+}
+
+@UseInterceptors(CacheInterceptor)
+@Controller()
+class Languages {
+  calls = 0;
+
+  @Get('told')
+  told(@Headers('accept-language') language: string) {
+    return { call: ++this.calls, language };
+  }
+
+  @Get('decorated')
+  @Header('Vary', 'Accept-Language')
+  decorated(@Headers('accept-language') language: string) {
+    return { call: ++this.calls, language };
   }
 }
 
@@ -41,22 +65,26 @@ function compress(app: INestApplication, platform: Platform): void {
     });
 }
 
-/** A session that everybody gets. */
-function giveCookies(app: INestApplication, platform: Platform): void {
-  if (platform === 'express') {
-    app.use((_: unknown, response: AnyResponse, next: () => void) => {
-      response.setHeader('Set-Cookie', 'session=1');
-      next();
-    });
-    return;
-  }
-  (app as NestFastifyApplication)
-    .getHttpAdapter()
-    .getInstance()
-    .addHook('onRequest', async (_, reply) => {
-      reply.header('Set-Cookie', 'session=1');
-    });
+/** A field that every response has before its route's turn comes. */
+function giveAll(name: string, value: string) {
+  return (app: INestApplication, platform: Platform): void => {
+    if (platform === 'express') {
+      app.use((_: unknown, response: AnyResponse, next: () => void) => {
+        response.setHeader(name, value);
+        next();
+      });
+      return;
+    }
+    (app as NestFastifyApplication)
+      .getHttpAdapter()
+      .getInstance()
+      .addHook('onRequest', async (_, reply) => {
+        reply.header(name, value);
+      });
+  };
 }
+
+const giveCookies = giveAll('Set-Cookie', 'session=1');
 
 describe.each(platforms)('on %s', (platform) => {
   const sites = websites();
@@ -103,5 +131,38 @@ describe.each(platforms)('on %s', (platform) => {
     const again = await get('/page');
     expect(again.headers['set-cookie']).toEqual(['session=1']);
     expect(controller.calls).toBe(2);
+  });
+  it.each<[string, string]>([
+    ['/told', 'Accept-Language'],
+    ['/decorated', 'Origin'],
+  ])('what %s is said to vary on before its turn tells its answers apart', async (path, vary) => {
+    const { get, controller } = await sites.start(Languages, {
+      platform,
+      configure: (app) => giveAll('Vary', vary)(app, platform),
+    });
+    for (const [language, verdict] of [
+      ['de', 'MISS'],
+      ['fr', 'MISS'],
+      ['de', 'HIT'],
+      ['fr', 'HIT'],
+    ]) {
+      const { text, headers } = await get(path, { 'accept-language': language! });
+      expect(JSON.parse(text)).toMatchObject({ language });
+      expect(headers['x-cache']).toBe(verdict);
+      expect(headers.vary).toMatch(/accept-language/i);
+    }
+    expect(controller.calls).toBe(2);
+  });
+
+  it('what CORS varies on is each request’s own', async () => {
+    const { get, controller } = await sites.start(Languages, {
+      platform,
+      configure: (app) => app.enableCors({ origin: ['https://a.example', 'https://b.example'] }),
+    });
+    for (const origin of ['https://a.example', 'https://b.example']) {
+      const { headers } = await get('/told', { origin });
+      expect(headers).toMatchObject({ 'access-control-allow-origin': origin, vary: 'Origin' });
+    }
+    expect(controller.calls).toBe(1);
   });
 });

@@ -2,12 +2,14 @@
 import { CacheInterceptor as NestsInterceptor, CacheModule } from '@nestjs/cache-manager';
 import { describe, expect, it } from '@jest/globals';
 import {
+  type ArgumentsHost,
   ClassSerializerInterceptor,
   type CallHandler,
   Controller,
   Get,
   Headers,
   HttpCode,
+  type INestApplication,
   Module,
   Res,
   type Type,
@@ -15,7 +17,7 @@ import {
 } from '@nestjs/common';
 import { Exclude } from 'class-transformer';
 import { CacheInterceptor } from 'nestjs-elasticache';
-import { map, type Observable } from 'rxjs';
+import { map, mergeMap, type Observable, Subject, takeUntil, throwError } from 'rxjs';
 import { times } from '../support/cache.application.js';
 import { gate } from '../support/gate.js';
 import { platforms, redisForAll, type Website, websites } from '../support/http.application.js';
@@ -25,6 +27,7 @@ interface AnyResponse {
   setHeader?(name: string, value: string): void;
   header(name: string, value: string): unknown;
   status(code: number): unknown;
+  send(body: string): unknown;
 }
 
 class User {
@@ -34,6 +37,7 @@ class User {
 
 let seen: unknown[] = [];
 let door = gate();
+const tooLate = new Subject<void>();
 
 /** Looks at what comes out, and wraps it. */
 class Envelope {
@@ -90,6 +94,37 @@ class Wrapped {
   wrapped() {
     return { call: ++this.calls, at: new Date(0) };
   }
+  @Get('instance')
+  instance() {
+    return new User();
+  }
+}
+
+/** As one that waits for no more than so long. */
+class Impatient {
+  intercept(_: unknown, next: CallHandler): Observable<unknown> {
+    const failing = tooLate.pipe(mergeMap(() => throwError(() => new Error('too late'))));
+    return next.handle().pipe(takeUntil(failing));
+  }
+}
+
+/** Answers whatever has been before. */
+class Late {
+  readonly ends: unknown[] = [];
+
+  catch(error: unknown, host: ArgumentsHost): void {
+    try {
+      (host.switchToHttp().getResponse<AnyResponse>().status(500) as AnyResponse).send('late');
+      this.ends.push('sent');
+    } catch {
+      this.ends.push(error);
+    }
+  }
+}
+
+@UseInterceptors(Impatient, CacheInterceptor)
+@Controller()
+class Hurried {
   @Get('instance')
   instance() {
     return new User();
@@ -179,6 +214,18 @@ describe.each(platforms)('on %s', (platform) => {
       expect(hit.headers['x-cache']).toBe('HIT');
       expect(hit.text).toBe('{"data":{"id":1,"password":"hunter2"}}');
       expect(seen).toHaveLength(1);
+    });
+
+    it('that gives up on what it is not shown answers nobody', async () => {
+      const late = new Late();
+      const configure = (app: INestApplication) => void app.useGlobalFilters(late);
+      const { get } = await sites.start(Hurried, { platform, configure });
+      await get('/instance');
+      const hit = await get('/instance');
+      expect(hit.headers['x-cache']).toBe('HIT');
+      tooLate.next();
+      await until('the filter has answered', () => late.ends.length > 0);
+      expect(late.ends).toEqual(['sent']);
     });
 
     it('that serialises is in the bytes: nothing it left out comes back', async () => {

@@ -1,14 +1,37 @@
 /** What strangers try in order to have others get their answers. */
 import { connect } from 'node:net';
 import { describe, expect, it } from '@jest/globals';
-import { Controller, Get, Headers, Param, Query, Req, UseInterceptors } from '@nestjs/common';
+import {
+  Controller,
+  Get,
+  Headers,
+  Param,
+  Query,
+  Req,
+  type Type,
+  UseInterceptors,
+} from '@nestjs/common';
 import type { NestExpressApplication } from '@nestjs/platform-express';
-import { CacheInterceptor, CacheResponse } from 'nestjs-elasticache';
+import { CacheInterceptor, CacheKey, CacheResponse } from 'nestjs-elasticache';
 import { platforms, redisForAll, websites } from '../support/http.application.js';
 
 interface AnyRequest {
   hostname: string;
   originalUrl: string;
+}
+
+/** Two controllers of one name, as applications have them for the public and for themselves. */
+function articlesAt(path: string): Type {
+  @UseInterceptors(CacheInterceptor)
+  @Controller(path)
+  class Articles {
+    @Get()
+    @CacheKey('all')
+    list() {
+      return { path };
+    }
+  }
+  return Articles;
 }
 
 @UseInterceptors(CacheInterceptor)
@@ -115,6 +138,22 @@ describe.each(platforms)('on %s', (platform) => {
     expect((await get('/tracked?id=2')).headers['x-cache']).toBe('MISS');
   });
 
+  it('a parameter that the parser no longer reads is not read into the key', async () => {
+    const { get } = await start();
+    await get(`/query?${'&'.repeat(1_000)}page=2`);
+    const { query } = await bodyOf(get('/query?page=2'));
+    expect(query).toEqual({ page: '2' });
+  });
+
+  it('a Host does not reach into the path', async () => {
+    const { url } = await start();
+    const port = Number(new URL(url).port);
+    const get = (path: string, host: string) =>
+      raw(port, [`GET ${path} HTTP/1.1`, `Host: ${host}`, 'Connection: close']);
+    await get('/path/b', 'a.example/path');
+    expect(await get('/path/path/b', 'a.example')).toContain('"originalUrl":"/path/path/b"');
+  });
+
   it.each<[string, string]>([
     ['/path/a%2Fb', '/path/a/b'],
     ['/path/a%2fb', '/path/a%2Fb'],
@@ -140,6 +179,13 @@ describe.each(platforms)('on %s', (platform) => {
       expect(headers['x-evil']).toBeUndefined();
       expect(headers['cache-status']).not.toContain('key');
     }
+  });
+
+  it('a key reaches no other controller of that name', async () => {
+    const controllers = [articlesAt('articles'), articlesAt('admin/articles')];
+    const { get } = await sites.start(Reflecting, { platform, controllers });
+    expect((await get('/admin/articles')).text).toBe('{"path":"admin/articles"}');
+    expect((await get('/articles')).text).toBe('{"path":"articles"}');
   });
 
   it('a giant URL passes', async () => {

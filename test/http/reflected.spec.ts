@@ -24,10 +24,17 @@ class Reflecting {
 
   @Get('field')
   field(@Req() { headers }: AnyRequest, @Res({ passthrough: true }) response: AnyResponse) {
-    const link = `<https://${headers['x-forwarded-host'] ?? 'example.com'}/>; rel=canonical`;
+    const forwarded = /host="?([^";]*)/.exec(headers['forwarded'] ?? '')?.[1];
+    const host = headers['x-forwarded-host'] ?? forwarded ?? 'example.com';
+    const link = `<${new URL(`https://${host}`).href}>; rel=canonical`;
     if (response.setHeader) response.setHeader('Link', link);
     else response.header('Link', link);
     return { call: ++this.calls };
+  }
+
+  @Get('return')
+  return(@Req() { headers }: AnyRequest) {
+    return { call: ++this.calls, to: `/login?to=${encodeURIComponent(headers['x-back'] ?? '/')}` };
   }
 
   @Get('known')
@@ -63,6 +70,12 @@ describe.each(platforms)('on %s', (platform) => {
     ['/body', { origin: 'https://evil.example' }],
     ['/body', { 'accept-language': '<script>alert(1)</script>' }],
     ['/field', { 'x-forwarded-host': 'evil.example' }],
+    ['/field', { 'x-forwarded-host': 'EVIL.example' }],
+    ['/field', { 'x-forwarded-host': 'evil.io' }],
+    ['/field', { 'x-forwarded-host': 'evil.io:443' }],
+    ['/field', { forwarded: 'for=10.0.0.1;host=evil.example;proto=https' }],
+    ['/field', { forwarded: 'host="evil.io:443"' }],
+    ['/return', { 'x-back': 'https://evil.example/' }],
   ])('%s with %j is not stored', async (path, headers) => {
     const { get, controller } = await start();
     const first = await get(path, headers);

@@ -13,7 +13,8 @@ import { HandlerLoad, type Under, wasRefused } from './handler.load.js';
 import type { ReadParts } from './read.parts.js';
 import type { RoutePlan } from './route.plan.js';
 import { shown } from './shown.js';
-import type { StoredResponse } from './stored.response.js';
+import { forbidsStale } from './storability.js';
+import { fieldOf, type StoredResponse } from './stored.response.js';
 
 /** Times that something else was found than before, after which the handler runs and nothing is stored. */
 const MOST_CHANGES = 5;
@@ -113,11 +114,12 @@ export class CachedRequest {
   private mayServeStale(entry: Entry): boolean {
     const { demands } = this.parts;
     const [, , staleWhileRevalidateMs] = (entry.value as StoredResponse)[3];
-    if (demands !== undefined && !demands.noCache && demands.maxStale !== undefined) {
-      if (this.suits(entry)) return true;
-    }
+    const isWanted = demands?.maxStale !== undefined && this.suits(entry);
+    if (isWanted && !forbidsStale(fieldOf(entry.value as StoredResponse, 'cache-control')))
+      return true;
     const isWithin = this.now < entry.expiresAt + staleWhileRevalidateMs;
-    return isWithin && !demands?.noCache && demands?.maxAge === undefined;
+    const { noCache = false, maxAge, minFresh } = demands ?? {};
+    return isWithin && !noCache && maxAge === undefined && minFresh === undefined;
   }
 
   private forwardOf({ finding }: Seen): Forward {

@@ -20,16 +20,16 @@ interface Keyed {
 
 /** A request's key without a variant; `key` replaces host, path and query. */
 export function baseText({ exchange, place, route }: Keyed, key?: unknown): string {
-  const { label, options } = route.plan;
-  if (key !== undefined) return keyText([place.scope, label, key], label);
+  const { label, method, options } = route.plan;
+  if (key !== undefined) return keyText([place.scope, label, key], method);
   const { url, keyOrigin } = exchange;
-  const made = `${place.scope}\n${keyOrigin}${url}`;
+  const made = `${place.scope}\n${keyOrigin}\n${url}`;
   const known = route.texts.get(made);
   if (known !== undefined) return known;
   const path = pathOf(url);
   const query = url.length === path.length ? '' : url.slice(path.length + 1);
   const parts = [place.scope, label, keyOrigin, path, sortedQuery(query, options.query)];
-  const text = keyText(parts, label);
+  const text = keyText(parts, method);
   if (made.length <= LONGEST_URL) {
     if (route.texts.size >= MOST_URLS) route.texts.clear();
     route.texts.set(made, text);

@@ -1,4 +1,5 @@
 import { type IncomingMessage, ServerResponse } from 'node:http';
+import type { Http2ServerRequest } from 'node:http2';
 
 import type { FieldValue } from './cache.control.js';
 import { namesIn } from './storability.js';
@@ -93,8 +94,9 @@ export class Exchange {
 
   /** A GET that brings content is none that a cache may answer. (RFC 9110 §9.3.1) */
   get hasContent(): boolean {
-    const { headers } = this.request;
+    const { headers, stream } = this.request as IncomingMessage & Partial<Http2ServerRequest>;
     const length = headers['content-length'];
+    if (stream?.endAfterHeaders === false) return true; // HTTP/2 needs to name no length
     return headers['transfer-encoding'] !== undefined || (length !== undefined && length !== '0');
   }
 

@@ -42,7 +42,7 @@ export interface CacheResponseOptions {
   readonly vary?: readonly string[];
   /** Parameters of the query that are part of the key; default all. */
   readonly query?: QueryOptions;
-  /** Whose the response is; default: everybody's whose request has neither `Cookie` nor `Authorization`. */
+  /** Whose the response is; default: everybody's whose request has neither `Cookie` nor `Authorization`, nor a verified user. */
   readonly scope?: ResponseScope;
   /** Evicting one of them evicts the response. */
   readonly tags?:

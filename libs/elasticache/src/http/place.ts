@@ -95,6 +95,14 @@ export class PlaceFinder {
     }
   }
 
+  /** Whether a guard has verified a user, by whatever he sent: what is made for him is made for nobody else. */
+  knowsUser(context: ExecutionContext): boolean {
+    const { user } = context.switchToHttp().getRequest<{ user?: unknown }>();
+    if (user !== undefined && user !== null) return true;
+    const identity = CacheContext.current() ?? this.identityOf(context);
+    return identity?.user !== undefined;
+  }
+
   private identityOf(context: ExecutionContext): Identity | undefined {
     const { identity } = this.places;
     return identity ? identity.of(context.switchToHttp().getRequest()) : CacheContext.current();

@@ -6,6 +6,10 @@ const ORDINARY =
 /** What such values are made of: nothing that a page could be broken with. */
 const HARMLESS = /^[\w .,:;=*/+()?"-]*$/;
 
+/** Fields that hosts are read from, and what one looks like: few letters lead elsewhere. */
+const OF_HOSTS = /forward|proxy|-host|-server/;
+const HOST = /^[\w-]+(?:\.[\w-]+)+$/;
+
 /** Shorter words stand anywhere by chance: `node` is a user agent. */
 const SHORTEST_WORD = 8;
 const SHORTEST = 4;
@@ -26,30 +30,53 @@ export function reflected(
   keyed: readonly string[],
   response: Reflecting,
 ): string | undefined {
+  const texts = lazily(() => [response.body, ...response.fields].map(comparable));
   return Object.keys(headers).find((name) => {
-    const values = keyed.includes(name) ? [] : valuesOf(headers[name]);
-    const isSuspect = (value: string) =>
-      HARMLESS.test(value)
-        ? value.length >= SHORTEST_WORD && !ORDINARY.test(name)
-        : value.length >= SHORTEST;
-    return values.filter(isSuspect).some((value) => isRepeated(value, response));
+    if (keyed.includes(name) || name.startsWith(':')) return false; // HTTP/2's are the URL
+    const isOrdinary = ORDINARY.test(name);
+    const isSuspect = (value: string) => {
+      if (!HARMLESS.test(value)) return value.length >= SHORTEST;
+      const isHost = OF_HOSTS.test(name) && HOST.test(value);
+      return !isOrdinary && value.length >= (isHost ? SHORTEST : SHORTEST_WORD);
+    };
+    return valuesOf(name, headers[name])
+      .filter(isSuspect)
+      .some((value) => isIn(texts(), value));
   });
 }
 
-/** The whole value, and each in a list: a proxy's lists have the client's own part in them. */
-function valuesOf(field: string | readonly string[] | undefined): string[] {
+/** The whole value, each in a list, since a proxy's lists have the client's own part in them, and the hosts among them. */
+function valuesOf(name: string, field: string | readonly string[] | undefined): string[] {
   const lines = typeof field === 'string' ? [field] : (field ?? []);
-  return lines
-    .flatMap((line) => (line.includes(',') ? [line, ...line.split(',')] : [line]))
-    .map((value) => value.trim());
+  const values = lines.flatMap((line) =>
+    /[,;]/.test(line) ? [line, ...line.split(/[,;]/)] : [line],
+  );
+  const hosts = OF_HOSTS.test(name) ? values.map(hostIn) : [];
+  return [...values, ...hosts].map((value) => value.trim());
 }
 
-/** As it is, or as JSON has it. */
-function isRepeated(value: string, { body, fields }: Reflecting): boolean {
-  const escaped = JSON.stringify(value).slice(1, -1);
-  return (
-    body.includes(value) ||
-    (escaped !== value && body.includes(escaped)) ||
-    fields.some((field) => field.includes(value))
-  );
+/** Of `host="example.com:80"`, a parameter of Forwarded, the name. (RFC 7239) */
+function hostIn(value: string): string {
+  return value
+    .replace(/^\s*\w+=/, '')
+    .replaceAll('"', '')
+    .replace(/:\d+\s*$/, '');
+}
+
+/** As it is, as JSON has it, or as a URL has it; in whatever case, since parsers of URLs change that. */
+function isIn(texts: readonly string[], value: string): boolean {
+  const forms = new Set([value, JSON.stringify(value).slice(1, -1), encodeURIComponent(value)]);
+  return [...forms].map(comparable).some((form) => texts.some((text) => text.includes(form)));
+}
+
+/** One character a byte, without regard to case. */
+function comparable(text: string | Buffer): string {
+  return Buffer.from(text as string)
+    .toString('latin1')
+    .toLowerCase();
+}
+
+function lazily<T>(make: () => T): () => T {
+  let made: T | undefined;
+  return () => (made ??= make());
 }

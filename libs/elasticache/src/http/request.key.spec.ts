@@ -18,6 +18,8 @@ describe('the query in a key', () => {
     // As are these: no order between them may be lost.
     ['a[]=1&a=2', 'a[]=1&a=2'],
     ['a=2&a[]=1', 'a=2&a[]=1'],
+    ['b=1&[a]=2&a=1', '[a]=2&a=1&b=1'],
+    ['a=1&b=2&[a]=2', 'a=1&[a]=2&b=2'],
     ['%zz=1&%ZZ=2', '%ZZ=2&%zz=1'],
     ['%FF=2&%FE=1', '%FF=2&%FE=1'],
   ])('%j: %j', (query, expected) => {
@@ -30,6 +32,23 @@ describe('the query in a key', () => {
     expect(sortedQuery('%75tm=x&a=1', { ignore: ['utm'] })).toBe('a=1');
     expect(sortedQuery('a=1', { only: [] })).toBe('');
   });
+
+  it('leaves out, or wants, what belongs to a parameter with it', () => {
+    expect(sortedQuery('b=2&a[x]=1&[a]=3', { only: ['a'] })).toBe('a[x]=1&[a]=3');
+    expect(sortedQuery('b=2&a%5Bx%5D=1', { only: ['a[x]'] })).toBe('a%5Bx%5D=1');
+    expect(sortedQuery('b=2&a[x]=1&[a]=3', { ignore: ['a'] })).toBe('b=2');
+  });
+
+  it.each(['&', 'x&', 'x=&'])(
+    'is all of it where a parser may not read all: 1,000 times %j',
+    (one) => {
+      const [query, plain] = [`${one.repeat(1_000)}page=2`, 'page=2'];
+      expect(parse(query)).not.toHaveProperty('page');
+      for (const options of [{}, { only: ['page'] }, { ignore: ['x'] }]) {
+        expect(sortedQuery(query, options)).not.toBe(sortedQuery(plain, options));
+      }
+    },
+  );
 
   it('is one for two queries only where a parser reads the same of both', () => {
     const name = fc.constantFrom('a', 'b', '%61', 'a[]', 'A', '+', '%20', '%FF', '%FE');

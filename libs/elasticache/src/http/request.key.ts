@@ -18,18 +18,27 @@ export interface QueryOptions {
 const VARIANTS = 64;
 
 /**
+ * Parsers read so many parameters and no more, empty ones included; Node's stops at 1,000. Which they
+ * are depends on the order, and on all others.
+ */
+const MOST_SORTED = 100;
+
+/**
  * The parameters sorted by name, those of one name in their order; as they were sent, so that `a`,
- * `a=` and no `a` are three things. What belongs to `a[…]` belongs to `a`: parsers make one value of
- * them, in their order.
+ * `a=` and no `a` are three things. What belongs to `a[…]` or `[a]` belongs to `a`: parsers make one
+ * value of them, in their order. A query of many parameters is what it is, byte for byte.
  */
 export function sortedQuery(query: string, { ignore, only }: QueryOptions = {}): string {
   if (query === '') return '';
-  const isWanted = (name: string) => !ignore?.includes(name) && (only?.includes(name) ?? true);
-  const parameters = query.split('&').flatMap((text) => {
+  const all = query.split('&');
+  if (all.length > MOST_SORTED) return query;
+  const parameters = all.flatMap((text) => {
     if (text === '') return [];
     const name = nameIn(text);
-    const base = name.split('[', 1)[0]!;
-    return isWanted(name) && isWanted(base) ? [{ text, base }] : [];
+    const base = /^\[?([^[\]]*)/.exec(name)![1]!;
+    const isIn = (names: readonly string[]) => names.includes(name) || names.includes(base);
+    const isWanted = !(ignore && isIn(ignore)) && (only === undefined || isIn(only));
+    return isWanted ? [{ text, base }] : [];
   });
   if (parameters.length > 1)
     parameters.sort((a, b) => (a.base < b.base ? -1 : a.base > b.base ? 1 : 0));

@@ -1,5 +1,5 @@
 import type { CallHandler, ExecutionContext, Type } from '@nestjs/common';
-import { NEVER, type Observable } from 'rxjs';
+import { NEVER, noop, type Observable, tap } from 'rxjs';
 
 import type { CacheManager } from '../cache/cache.manager.js';
 import { mergedTags } from '../cache/tags.js';
@@ -17,7 +17,7 @@ import { ResponseMaker } from './response.maker.js';
 import { type RoutePlan, routePlan, type RouteSurroundings } from './route.plan.js';
 import { shown } from './shown.js';
 import type { StoredResponse } from './stored.response.js';
-import { evictAtTheEnd, evictUris, pathOf } from './uri.evictions.js';
+import { evictAtTheEnd, evictUris, pathOf, urisOf } from './uri.evictions.js';
 
 export interface ResponseCachingParts extends Places {
   readonly manager: CacheManager;
@@ -82,14 +82,15 @@ export class ResponseCaching {
     { context, next }: { context: ExecutionContext; next: CallHandler },
   ): Observable<unknown> {
     if (SAFE.has(exchange.method)) return next.handle();
-    evictAtTheEnd(exchange, (uris) =>
-      this.places.asWhoAsks(context, () => evictUris(uris, this.parts.manager)),
-    );
+    const evict = (uris: readonly string[]) =>
+      this.places.asWhoAsks(context, () => evictUris(uris, this.parts.manager));
+    evictAtTheEnd(exchange, evict);
     const handling = { kind: 'forward', forward: 'method' } as const;
     if (!exchange.response.headersSent) {
       this.maker.announce(exchange, { verdict: 'BYPASS', handling });
     }
-    return next.handle();
+    // Given up, since its client has left or it took too long: nobody knows what has been done by then.
+    return next.handle().pipe(tap({ unsubscribe: () => void evict(urisOf(exchange)).catch(noop) }));
   }
 
   /** Why a request is one that no cache may answer. */
@@ -108,17 +109,21 @@ export class ResponseCaching {
     const { headers } = exchange.request;
     const family = this.parts.manager.family(plan.cacheName);
     let place: Place | undefined;
+    let isAuthorised = false;
     try {
       place = this.places.find(family, plan.options.scope, context);
+      if (place !== undefined && !place.isDeclared) {
+        isAuthorised =
+          headers.authorization !== undefined ||
+          (!place.isPrivate && this.places.knowsUser(context));
+      }
     } catch (error) {
       return this.failed(error, { option: 'scope', exchange, route, next });
     }
     if (place === undefined) return this.bypass(exchange, { route, reason: 'scope', next });
-    const isOpen = place.isDeclared;
-    if (headers.cookie !== undefined && !isOpen) {
+    if (headers.cookie !== undefined && !place.isDeclared) {
       return this.bypass(exchange, { route, reason: 'Cookie', next });
     }
-    const isAuthorised = headers.authorization !== undefined && !isOpen;
     const request = { route, context, next, exchange, place, isAuthorised };
     if (plan.key === undefined) return this.answer(request, baseText(request));
     return this.byKey(request);

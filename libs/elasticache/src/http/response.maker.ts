@@ -15,7 +15,7 @@ import type { Passage } from './response.loads.js';
 import type { RoutePlan } from './route.plan.js';
 import { comesBack } from './shown.js';
 import { type Freshness, freshnessOf, obstacle } from './storability.js';
-import { storedFrom, type StoredResponse, varyOfRoute } from './stored.response.js';
+import { dependsOn, storedFrom, type StoredResponse } from './stored.response.js';
 
 /** A response, and the circumstances it was made in. */
 export interface Making {
@@ -98,10 +98,9 @@ export class ResponseMaker {
   }
 
   /** Remembers what the route depends on. False where that is too much to tell variants by. */
-  private learn({ response, before, plan }: Making): boolean {
-    const { fields, unhooked } = response;
-    const names = varyOfRoute(unhooked?.fields ?? fields, before, []);
-    const added = names.filter((name) => !plan.vary.includes(name));
+  private learn(making: Making): boolean {
+    const { plan } = making;
+    const added = namesInVary(making).filter((name) => !plan.vary.includes(name));
     if (new Set([...plan.learned, ...added]).size > MOST_LEARNED) return false;
     for (const name of added) plan.learned.add(name);
     return true;
@@ -169,9 +168,8 @@ function seenIn({ emitted }: Passage): readonly unknown[] {
   return emitted.length === 1 && comesBack(emitted[0]) ? emitted : [];
 }
 
-function namesInVary({ response, before }: Making): string[] {
-  const { fields, unhooked } = response;
-  return varyOfRoute(unhooked?.fields ?? fields, before, []);
+function namesInVary({ response: captured, before, plan: { decorated } }: Making): string[] {
+  return dependsOn({ captured, before, decorated });
 }
 
 /** What a stranger sent and everybody would get. Who is told apart by something of his own gets his own. */

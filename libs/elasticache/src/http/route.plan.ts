@@ -14,6 +14,7 @@ import { type CacheResponseOptions, responseDefaults } from './http.options.js';
 const NEST = {
   headers: '__headers__',
   interceptors: '__interceptors__',
+  path: 'path',
   passthrough: '__responsePassthrough__',
   arguments: '__routeArguments__',
   sse: '__sse__',
@@ -60,15 +61,19 @@ export interface RouteSurroundings {
 
 export function routePlan(type: Type, handler: Handler, around: RouteSurroundings): RoutePlan {
   const options = optionsOf(type, handler);
-  const method = `${type.name}.${handler.name}`;
-  const version = read<unknown>(NEST.version, type, handler);
+  const name = nameOf(type, handler);
+  const method = `${type.name}.${name}`;
+  const named = [method, Reflect.getMetadata(NEST.path, type), read(NEST.version, type, handler)];
   const ttl = options.ttl ?? read<unknown>(RESPONSE_TTL, type, handler);
   const key = options.key ?? read<unknown>(RESPONSE_KEY, type, handler);
   const headers = (Reflect.getMetadata(NEST.headers, handler) ?? []) as { name: string }[];
   return {
     method,
-    label: version === undefined ? method : `${method}@${String(version)}`,
-    kind: kindOf(type, handler),
+    label: named
+      .filter((part) => part !== undefined)
+      .map(String)
+      .join('@'),
+    kind: kindOf(type, handler, name),
     options,
     cacheName: options.cacheName ?? responseDefaults.cacheName,
     key: asFunction(key),
@@ -89,18 +94,38 @@ export function optionsOf(type: Type, handler: Handler): CacheResponseOptions {
   };
 }
 
-function kindOf(type: Type, handler: Handler): RoutePlan['kind'] {
-  if (Reflect.getMetadata(NEST.sse, handler) || answersItself(type, handler)) return 'untouched';
+function kindOf(type: Type, handler: Handler, name: string): RoutePlan['kind'] {
+  if (Reflect.getMetadata(NEST.sse, handler) || answersItself(type, name)) return 'untouched';
   return read(NO_RESPONSE_CACHE, type, handler) ? 'off' : 'cached';
 }
 
 /** Whether the handler has the response, and Nest does not answer after it. */
-function answersItself(type: Type, handler: Handler): boolean {
-  const args = (Reflect.getMetadata(NEST.arguments, type, handler.name) ?? {}) as object;
-  const hasResponse = Object.keys(args).some((name) =>
-    RESPONSE_PARAMETERS.includes(name.split(':', 1)[0]!),
+function answersItself(type: Type, name: string): boolean {
+  const args = (Reflect.getMetadata(NEST.arguments, type, name) ?? {}) as object;
+  const hasResponse = Object.keys(args).some((key) =>
+    RESPONSE_PARAMETERS.includes(key.split(':', 1)[0]!),
   );
-  return hasResponse && Reflect.getMetadata(NEST.passthrough, type, handler.name) !== true;
+  return hasResponse && Reflect.getMetadata(NEST.passthrough, type, name) !== true;
+}
+
+/** As Nest calls it: a decorator may have put another function in its place, of another name or none. */
+function nameOf(type: Type, handler: Handler): string {
+  const named = [...methodsOf(type)].find(([, method]) => method === handler);
+  return named?.[0] ?? handler.name;
+}
+
+/** All methods of a class by their names, inherited ones included. */
+export function methodsOf(type: Type): Map<string, Handler> {
+  const found = new Map<string, Handler>();
+  for (let prototype: object = type.prototype; prototype !== Object.prototype;) {
+    for (const name of Object.getOwnPropertyNames(prototype)) {
+      const { value } = Object.getOwnPropertyDescriptor(prototype, name)!;
+      const isMethod = typeof value === 'function' && name !== 'constructor';
+      if (isMethod && !found.has(name)) found.set(name, value as Handler);
+    }
+    prototype = Object.getPrototypeOf(prototype) as object;
+  }
+  return found;
 }
 
 /** In Nest's order: the application's, the controller's, the handler's. */

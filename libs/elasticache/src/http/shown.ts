@@ -18,10 +18,16 @@ const NOBODY: Receiver = {
  * the bytes that were sent.
  */
 export function shown(exchange: Exchange, cache: NamedCache, entry: Entry): Observable<unknown> {
+  const { response } = exchange;
+  // Takes the response's place. It does, too, where they see nothing: they may give up, and answer.
+  const detach = () => void new DetachedResponse(exchange, startOf(exchange), NOBODY);
+  if (!response.writableEnded) {
+    response.once('finish', detach); // a hook of the platform is at work yet
+    return NEVER;
+  }
+  detach();
   if ((entry.value as StoredResponse)[4].length === 0) return NEVER;
   const [value] = (cache.handOut(entry) as StoredResponse)[4];
-  if (!exchange.response.writableEnded) return NEVER; // a hook of the platform is at work yet
-  new DetachedResponse(exchange, startOf(exchange), NOBODY); // takes the response's place
   return of(value);
 }
 

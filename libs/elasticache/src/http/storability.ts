@@ -27,12 +27,21 @@ export interface Freshness {
 /** Directives that forbid a shared cache to serve what is stale. (RFC 9111 §4.2.4) */
 const FORBIDS_STALE = ['must-revalidate', 'proxy-revalidate', 'no-cache', 's-maxage'];
 
+function isStaleForbidden(directives: Directives): boolean {
+  return FORBIDS_STALE.some((name) => directives.has(name));
+}
+
+/** Whether a Cache-Control forbids that, whatever the client would take. */
+export function forbidsStale(field: FieldValue): boolean {
+  return isStaleForbidden(directivesOf(field));
+}
+
 export function freshnessOf(fields: Fields, now: number): Freshness {
   const directives = directivesOf(fields.get('cache-control'));
-  const forbidsStale = FORBIDS_STALE.some((name) => directives.has(name));
+  const otherwise = isStaleForbidden(directives) ? 0 : undefined;
   const window = (name: string) => {
     const seconds = secondsOf(directives, name);
-    return seconds === undefined ? (forbidsStale ? 0 : undefined) : seconds * 1000;
+    return seconds === undefined ? otherwise : seconds * 1000;
   };
   return {
     lifetimeMs: lifetimeOf(directives, fields, now),

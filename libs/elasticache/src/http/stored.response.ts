@@ -29,6 +29,12 @@ export type StoredFacts = readonly [
   relayedStatus: string | undefined,
 ];
 
+/** Its value in a stored response. */
+export function fieldOf([, fields]: StoredResponse, name: string): string | undefined {
+  const at = fields.findIndex((one, i) => i % 2 === 0 && one === name);
+  return at < 0 ? undefined : fields[at + 1];
+}
+
 /** Fields of one connection, of one answer, or made anew for each. (RFC 9111 §3.1) */
 const NOT_STORED = new Set(
   'age cache-status connection content-length date keep-alive proxy-authenticate proxy-authentication-info proxy-authorization proxy-connection set-cookie te trailer transfer-encoding upgrade x-cache'.split(
@@ -97,8 +103,22 @@ function routeFields(storing: Storing, body: Buffer): string[] {
   return flat;
 }
 
+/**
+ * What a response says it depends on, whoever said so: middleware may have chosen a language for the
+ * handler. Origin is what CORS has, for fields of its own on each response. (RFC 9111 §4.1)
+ */
+export function dependsOn({
+  captured: { fields, unhooked },
+  before,
+  decorated,
+}: Pick<Storing, 'captured' | 'before' | 'decorated'>): string[] {
+  const isOfCors = !decorated.has('vary') && namesIn(before.get('vary')).includes('origin');
+  const names = namesIn((unhooked?.fields ?? fields).get('vary'));
+  return isOfCors ? names.filter((name) => name !== 'origin') : names;
+}
+
 /** The names that the route added to Vary; what was there before is each request's own. */
-export function varyOfRoute(
+function varyOfRoute(
   fields: ReadonlyMap<string, FieldValue>,
   before: ReadonlyMap<string, FieldValue>,
   declared: readonly string[],

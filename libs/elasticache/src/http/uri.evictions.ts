@@ -17,18 +17,37 @@ export function evictAtTheEnd(
 ): void {
   const { response } = exchange;
   const { end } = response;
-  const own = Object.getOwnPropertyDescriptor(response, 'end');
-  const held = (...args: unknown[]) => {
-    if (own === undefined) Reflect.deleteProperty(response, 'end');
-    else Object.defineProperty(response, 'end', own);
-    const finish = () => void Reflect.apply(end, response, args);
+  const before = HELD.map(
+    (name) => [name, Object.getOwnPropertyDescriptor(response, name)] as const,
+  );
+  const restore = () => {
+    for (const [name, descriptor] of before) {
+      if (descriptor === undefined) Reflect.deleteProperty(response, name);
+      else Object.defineProperty(response, name, descriptor);
+    }
+  };
+  const hold = (name: (typeof HELD)[number], value: unknown) =>
+    Object.defineProperty(response, name, { value, writable: true, configurable: true });
+  hold('end', (...args: unknown[]) => {
+    const finish = () => {
+      restore();
+      Reflect.apply(end, response, args);
+    };
     const { statusCode } = response;
     if (statusCode < 200 || statusCode >= 400) finish();
-    else void evict(urisOf(exchange)).then(finish, finish);
+    else {
+      // It has been answered: an error that comes now must not be a second answer.
+      hold('headersSent', true);
+      hold('writableEnded', true);
+      hold('end', () => response);
+      void evict(urisOf(exchange)).then(finish, finish);
+    }
     return response;
-  };
-  Object.defineProperty(response, 'end', { value: held, writable: true, configurable: true });
+  });
 }
+
+/** What is another on a response that waits for its eviction. */
+const HELD = ['end', 'headersSent', 'writableEnded'] as const;
 
 /** Acknowledged, or reported: the write itself has been done. */
 export async function evictUris(uris: readonly string[], manager: CacheManager): Promise<void> {
@@ -42,7 +61,7 @@ export async function evictUris(uris: readonly string[], manager: CacheManager):
 }
 
 /** The request's own, and what the answer says has come of it, on the same origin. */
-function urisOf(exchange: Exchange): string[] {
+export function urisOf(exchange: Exchange): string[] {
   const { origin, hostname, url, response, reply } = exchange;
   const target = URL.canParse(url, origin) ? new URL(url, origin) : undefined;
   const tags = [uriTag(hostname, pathOf(url))];
