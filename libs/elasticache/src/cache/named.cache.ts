@@ -7,16 +7,8 @@ import type { MissReason } from '../events/cache.events.js';
 import type { ShortKey } from '../key/key.layout.js';
 import type { Memory } from '../memory/memory.tier.js';
 import type { Deadline } from '../resilience/deadline.js';
-import {
-  type Ask,
-  type CacheStore,
-  type Claim,
-  type Lease,
-  type Look,
-  noStore,
-  type Versions,
-  type View,
-} from '../store/cache.store.js';
+import { noStore } from '../store/cache.store.js';
+import type { Ask, CacheStore, Claim, Lease, Look, Versions, View } from '../store/cache.store.js';
 import { newToken } from '../store/token.js';
 import type { Clock } from '../time/clock.js';
 import { CacheEvictions } from './cache.evictions.js';
