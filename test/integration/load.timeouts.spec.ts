@@ -71,6 +71,13 @@ describe.each(tiers)('timeouts.load, %s', (kind) => {
     expect(await articles.getOrLoad(7, async ({ aborted }) => `${aborted}`)).toBe('false');
   });
 
+  it('gives a loader that begins after the shut-down a signal that is aborted', async () => {
+    const { cache } = await start();
+    await tier.reset();
+    const isAborted = async (signal: AbortSignal) => signal.aborted;
+    expect(await cache('articles').getOrLoad(7, isAborted)).toBe(true);
+  });
+
   it('has a stale copy stand in, where one may', async () => {
     const { service } = await start({ ttl: 60, staleIfError: '1m' });
     expect(await service.find(7)).toBe(1);

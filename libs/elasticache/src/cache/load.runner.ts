@@ -87,7 +87,8 @@ export class LoadRunner {
     const { closing, where } = this.parts;
     const ending = new AbortController();
     const close = () => ending.abort(closing.reason);
-    closing.addEventListener('abort', close);
+    if (closing.aborted) close();
+    else closing.addEventListener('abort', close);
     const work = load(ending.signal).finally(() => closing.removeEventListener('abort', close));
     const expired = () => {
       const error = new CacheTimeoutError('CACHE_LOAD_TIMEOUT', { where, ms: limit.ms });
