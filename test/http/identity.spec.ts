@@ -14,6 +14,7 @@ import {
 } from '@nestjs/common';
 import { APP_INTERCEPTOR } from '@nestjs/core';
 import {
+  CacheContext,
   CacheInterceptor,
   CacheResponse,
   type ElastiCacheModuleOptions,
@@ -44,6 +45,16 @@ class Verified implements CanActivate {
     const [tenant, id] = (request.headers['x-principal'] ?? '').split('/');
     if (tenant) request.user = { tenant, tid: tenant, ...(id && { id, oid: id }) };
     return true;
+  }
+}
+
+@Controller()
+class Open {
+  calls = 0;
+
+  @Get('open')
+  open() {
+    return { call: ++this.calls };
   }
 }
 
@@ -155,6 +166,20 @@ describe.each(platforms)('on %s', (platform) => {
     expect((await get('/open?say=public', alice)).headers['x-cache']).toBe('HIT');
     await get('/public', alice);
     expect((await get('/public')).headers['x-cache']).toBe('HIT');
+  });
+
+  it('nor does it where a middleware has said less of him than the request does', async () => {
+    const middleware = (_request: AnyRequest, _response: unknown, next: () => void) =>
+      CacheContext.run({ roles: ['guest'] }, next);
+    const { get } = await sites.start(Open, {
+      platform,
+      options: { identity: fromRequest(({ headers }: AnyRequest) => ({ user: headers['x-id'] })) },
+      providers: [{ provide: APP_INTERCEPTOR, useClass: CacheInterceptor }], // around the identity
+      configure: (app) => app.use(middleware),
+    });
+    await get('/open', { 'x-id': 'alice' });
+    expect((await get('/open', { 'x-id': 'bob' })).text).toBe('{"call":2}');
+    expect((await get('/open')).headers['x-cache']).toBe('MISS');
   });
 
   it.each(['public', 's-maxage=60', 'public, max-age=60'])(

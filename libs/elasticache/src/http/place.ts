@@ -97,15 +97,13 @@ export class PlaceFinder {
 
   /** Whether a guard has verified a user, by whatever he sent: what is made for him is made for nobody else. */
   knowsUser(context: ExecutionContext): boolean {
-    const { user } = context.switchToHttp().getRequest<{ user?: unknown }>();
-    if (user !== undefined && user !== null) return true;
-    const identity = CacheContext.current() ?? this.identityOf(context);
-    return identity?.user !== undefined;
+    const { user } = context.getArgByIndex<{ user?: unknown }>(0); // switchToHttp() makes an object
+    return (user ?? this.identityOf(context)?.user) !== undefined;
   }
 
   private identityOf(context: ExecutionContext): Identity | undefined {
     const { identity } = this.places;
-    return identity ? identity.of(context.switchToHttp().getRequest()) : CacheContext.current();
+    return identity ? identity.of(context.getArgByIndex<object>(0)) : CacheContext.current();
   }
 
   /** Runs on behalf of whoever is asking, where that is known. */
