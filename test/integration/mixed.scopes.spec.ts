@@ -66,6 +66,15 @@ class Resolved {
   }
 }
 
+class Stacking extends Resolved {
+  @Cacheable({ cacheResolver: () => ['own'] })
+  @Cacheable('all')
+  async stacked(_id: number) {
+    this.runs++;
+    return whose();
+  }
+}
+
 describe('What one call reads from and stores in caches of different scopes', () => {
   const harness = onTier('memory');
 
@@ -84,8 +93,9 @@ describe('What one call reads from and stores in caches of different scopes', ()
   });
 
   it('is refused before the method runs where it is known no earlier', async () => {
-    const { service } = await harness.start(Resolved, options);
-    for (const call of [() => service.find(1), () => service.both(1)]) {
+    const { service } = await harness.start(Stacking, options);
+    const calls = [() => service.find(1), () => service.both(1), () => service.stacked(1)];
+    for (const call of calls) {
       await expect(as('acme', call)).rejects.toMatchObject({ code: 'CACHE_CONFIGURATION' });
     }
     expect(service.runs).toBe(0);

@@ -130,10 +130,11 @@ function targetsOf({ where, cacheables, reviver }: MethodPlan, call: Call) {
       for (const cache of step.caches(call)) cache.recorder.passedBy(() => step.text(call)!);
       continue;
     }
-    read.push(...(step.families ?? []));
+    const families = step.familiesOf(call);
+    if (cacheables.length > 1) read.push(...families); // of one, the step has seen to it
     const text = step.text(call)!;
     const options = step.keepOptions(call);
-    for (const cache of step.caches(call)) {
+    for (const cache of step.caches(call, families)) {
       if (targets.some((known) => known.cache === cache && known.ask.text === text)) continue;
       const ask = step.ask(call, text, cache);
       const own = step.keepOptionsIn(cache, options);

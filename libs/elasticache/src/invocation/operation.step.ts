@@ -104,10 +104,13 @@ export class Step<K extends OperationKind = OperationKind> {
   }
 
   /** @throws TenantRequiredError where one of them keeps tenants apart, and nobody knows whose the call is */
-  caches(call: Call): readonly NamedCache[] {
-    if (this.fixedCaches !== undefined) return this.fixedCaches;
-    const families = this.families ?? this.resolveCaches(call);
-    return families.map((family) => family.current(this.where));
+  caches(call: Call, families = this.familiesOf(call)): readonly NamedCache[] {
+    return this.fixedCaches ?? families.map((family) => family.current(this.where));
+  }
+
+  /** Asks the `cacheResolver`, where there is one. */
+  familiesOf(call: Call): readonly CacheFamily[] {
+    return this.families ?? this.resolveCaches(call);
   }
 
   /** Whether the operation applies to a call, as far as the arguments tell. */
