@@ -71,9 +71,7 @@ function isIn(texts: readonly string[], value: string): boolean {
 
 /** One character a byte, without regard to case. */
 function comparable(text: string | Buffer): string {
-  return Buffer.from(text as string)
-    .toString('latin1')
-    .toLowerCase();
+  return (typeof text === 'string' ? Buffer.from(text) : text).toString('latin1').toLowerCase();
 }
 
 function lazily<T>(make: () => T): () => T {
