@@ -9,7 +9,7 @@ import { type RedisCluster, startRedisCluster } from '../support/redis.cluster.j
 import type { RedisServer } from '../support/redis.server.js';
 import { roundTripsDuring } from '../support/round.trips.js';
 import { until } from '../support/waiting.js';
-import { type Connected, connect, entryKey } from './redis.stores.js';
+import { type Connected, connect, entryKey, expectLifetimes } from './redis.stores.js';
 import { storeContract } from './store.contract.js';
 import {
   ask,
@@ -50,14 +50,7 @@ describe.each([
     return (connected = await connect(makeClient() as never));
   });
 
-  it('has given every key a lifetime, on every node', async () => {
-    for (const node of cluster.nodes) {
-      const keys = await node.keys();
-      expect(keys.length).toBeGreaterThan(100);
-      const lifetimes = await Promise.all(keys.map((key) => node.command('PTTL', key)));
-      expect(keys.filter((_key, i) => Number(lifetimes[i]) === -1)).toEqual([]);
-    }
-  });
+  it('has given every key a lifetime, on every node', () => expectLifetimes(cluster.nodes));
 });
 
 describe('On a cluster', () => {

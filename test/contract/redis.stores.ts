@@ -1,4 +1,5 @@
 /** Stores on a real Redis, each made as the module makes one, for the specs of this folder. */
+import { expect } from '@jest/globals';
 import { EntryCodec } from '../../libs/elasticache/src/codec/entry.codec.js';
 import type { ConnectionOptions } from '../../libs/elasticache/src/connection/connection.options.js';
 import type { RedisClient } from '../../libs/elasticache/src/connection/redis.client.js';
@@ -12,6 +13,7 @@ import { RedisVersions } from '../../libs/elasticache/src/store/redis.versions.j
 import { ScriptRunner } from '../../libs/elasticache/src/store/script.runner.js';
 import { RedisTags, type TagStore } from '../../libs/elasticache/src/store/tag.store.js';
 import { systemClock } from '../../libs/elasticache/src/time/clock.js';
+import type { RedisServer } from '../support/redis.server.js';
 import type { StoreNames, StoreUnderTest } from './store.subject.js';
 
 /** Nothing of the contract is a matter of time: a busy machine is no outage. */
@@ -79,4 +81,17 @@ export const tagEpochKey = new TagLayout('test').epoch;
 
 export function tagKey(tag: string): string {
   return new TagLayout('test').version(tag);
+}
+
+/** Of the many keys that a contract leaves on a server none may stay for ever. */
+export async function expectLifetimes(
+  servers: readonly RedisServer[],
+  moreThan = 100,
+): Promise<void> {
+  for (const server of servers) {
+    const keys = await server.keys();
+    expect(keys.length).toBeGreaterThan(moreThan);
+    const lifetimes = await Promise.all(keys.map((key) => server.command('PTTL', key)));
+    expect(keys.filter((_key, i) => Number(lifetimes[i]) === -1)).toEqual([]);
+  }
 }

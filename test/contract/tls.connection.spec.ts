@@ -11,11 +11,10 @@ let port: number;
 
 beforeAll(async () => {
   ours = await createAuthority();
-  const { files } = await ours.issue('IP:127.0.0.1');
+  const { settings } = await ours.issue('IP:127.0.0.1');
   port = await freePort();
-  const certificates = ['--tls-cert-file', files.cert, '--tls-key-file', files.key];
-  const trust = ['--tls-ca-cert-file', ours.file, '--tls-auth-clients', 'no'];
-  server = await startRedis({ args: ['--tls-port', `${port}`, ...certificates, ...trust] });
+  const open = ['--tls-auth-clients', 'no'];
+  server = await startRedis({ args: ['--tls-port', `${port}`, ...settings, ...open] });
 });
 afterAll(async () => {
   await server.stop();

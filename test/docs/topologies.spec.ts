@@ -1,27 +1,16 @@
 /** Runs the code of the page of each topology against servers that answer as that topology does, over TLS. */
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import ts from 'typescript';
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
-import { attempt } from '../packaging/npm.js';
 import { type Authority, createAuthority } from '../support/certificates.js';
 import { snippetsIn } from '../support/markdown.snippets.js';
+import { createPageProgram, type PageProgram } from '../support/page.program.js';
 import { startRedisCluster } from '../support/redis.cluster.js';
 import { freePort, type RedisServer, startRedis } from '../support/redis.server.js';
 import { until } from '../support/waiting.js';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
-/** Inside the repository, so that the package is found by its name. */
-const CACHE = join(ROOT, 'node_modules/.cache');
 const PASSWORD = 'correct-horse';
-
-const COMPILER_OPTIONS: ts.CompilerOptions = {
-  target: ts.ScriptTarget.ES2023,
-  module: ts.ModuleKind.ESNext,
-  experimentalDecorators: true,
-  emitDecoratorMetadata: true,
-};
 
 /** Uses a cache of the page's module. */
 const MAIN = `
@@ -66,28 +55,25 @@ const TOPOLOGIES: Record<string, () => Promise<Place>> = {
 };
 
 let authority: Authority;
-let directory: string;
+let program: PageProgram;
 const ends: (() => Promise<void>)[] = [];
 
 beforeAll(async () => {
   authority = await createAuthority();
-  await mkdir(CACHE, { recursive: true });
-  directory = await mkdtemp(join(CACHE, 'topologies-'));
-  await writeFile(join(directory, 'package.json'), '{ "type": "module" }');
-  await writeFile(join(directory, 'main.js'), MAIN);
+  program = await createPageProgram();
+  await program.write('main.ts', MAIN);
 });
 afterAll(async () => {
   for (const end of ends) await end();
   await authority.remove();
-  await rm(directory, { recursive: true, force: true });
+  await program.remove();
 });
 
 async function overTls(...args: string[]) {
-  const { files } = await authority.issue('DNS:localhost');
+  const { settings } = await authority.issue('DNS:localhost');
   const port = await freePort();
-  const certificates = ['--tls-cert-file', files.cert, '--tls-key-file', files.key];
-  const tls = ['--tls-port', `${port}`, ...certificates, '--tls-ca-cert-file', authority.file];
-  const server = await startRedis({ args: [...tls, '--tls-auth-clients', 'no', ...args] });
+  const tls = ['--tls-port', `${port}`, ...settings, '--tls-auth-clients', 'no'];
+  const server = await startRedis({ args: [...tls, ...args] });
   ends.push(() => server.stop());
   return { server, port };
 }
@@ -121,9 +107,8 @@ it.each(Object.keys(TOPOLOGIES))('the code of the page works on %s', async (name
     () => `localhost:${left.shift()}`,
   );
   expect(left).toEqual([]);
-  const { outputText } = ts.transpileModule(code, { compilerOptions: COMPILER_OPTIONS });
-  await writeFile(join(directory, 'cache.module.js'), outputText);
+  await program.write('cache.module.ts', code);
   const env = { CACHE_PASSWORD: PASSWORD, NODE_EXTRA_CA_CERTS: authority.file };
-  const outcome = await attempt(process.execPath, ['main.js'], { cwd: directory, env });
+  const outcome = await program.run(env);
   expect(outcome).toEqual({ code: 0, stdout: 'seven\n', stderr: '' });
 });

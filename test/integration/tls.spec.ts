@@ -17,13 +17,9 @@ const ends: (() => Promise<unknown>)[] = [];
 
 /** A server that shows a certificate for these names, and its port for TLS. */
 async function start(names: string[], ...args: string[]) {
-  const { files } = await ours.issue(...names);
+  const { settings } = await ours.issue(...names);
   const port = await freePort();
-  const certificates = ['--tls-cert-file', files.cert, '--tls-key-file', files.key];
-  const trust = ['--tls-ca-cert-file', ours.file];
-  const server = await startRedis({
-    args: ['--tls-port', `${port}`, ...certificates, ...trust, ...args],
-  });
+  const server = await startRedis({ args: ['--tls-port', `${port}`, ...settings, ...args] });
   ends.push(() => server.stop());
   return { server, port };
 }

@@ -5,11 +5,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 
-/** What `tls.connect` takes, and the files that a server is told of. */
+/** What `tls.connect` takes, and what a server is told of it and of the authority. */
 export interface Certificate {
   readonly cert: string;
   readonly key: string;
-  readonly files: { readonly cert: string; readonly key: string };
+  /** redis-server's own: `--tls-cert-file`, … */
+  readonly settings: readonly string[];
 }
 
 export interface Authority {
@@ -48,7 +49,8 @@ export async function createAuthority(): Promise<Authority> {
         readFile(files.cert, 'utf8'),
         readFile(files.key, 'utf8'),
       ]);
-      return { cert, key: secret, files };
+      const own = ['--tls-cert-file', files.cert, '--tls-key-file', files.key];
+      return { cert, key: secret, settings: [...own, '--tls-ca-cert-file', file] };
     },
     remove: () => rm(directory, { recursive: true, force: true }),
   };

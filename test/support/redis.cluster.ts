@@ -89,12 +89,10 @@ export async function startRedisCluster(options: ClusterOptions = {}): Promise<R
 
 /** As ElastiCache answers: nodes are told of by name, and talk to each other over TLS, too. */
 async function tlsSettings(authority: Authority): Promise<string[]> {
-  const { files } = await authority.issue(`DNS:${NAME}`);
-  const certificates = ['--tls-cert-file', files.cert, '--tls-key-file', files.key];
-  const trust = ['--tls-ca-cert-file', authority.file, '--tls-auth-clients', 'no'];
+  const { settings } = await authority.issue(`DNS:${NAME}`);
   const names = ['--cluster-announce-hostname', NAME, '--cluster-preferred-endpoint-type'];
   const inside = ['--tls-cluster', 'yes', '--tls-replication', 'yes'];
-  return [...certificates, ...trust, ...inside, ...names, 'hostname'];
+  return [...settings, '--tls-auth-clients', 'no', ...inside, ...names, 'hostname'];
 }
 
 interface NodeStart {
