@@ -55,8 +55,9 @@ const LONGEST_MS = 5_000;
 
 /**
  * The invalidations that failed, each once. They are made up for as soon as Redis takes them, and
- * until then this process reads nothing that they concern from where it may still be. Other processes know nothing of them: an invalidation that failed was reported, and is no part
- * of the promise.
+ * until then this process reads nothing that they concern from where it may still be. Other
+ * processes know nothing of them: an invalidation that failed was reported, and is no part of the
+ * promise.
  */
 export class Journal {
   private readonly held = new Map<string, Held>();

@@ -95,7 +95,7 @@ export class RedisConnection {
     return this.client.status === 'ready' && !this.closed;
   }
 
-  /** Of a cluster: whether a connection to a replica is being made; one that loads its data is connected when it is through. */
+  /** Of a cluster: whether a replica is being connected to; one that reads its data is so until it is through. */
   get awaitsReplica(): boolean {
     const nodes = this.client.nodes?.('slave') ?? [];
     return nodes.some(({ status }) => status === 'connecting' || status === 'connect');
