@@ -212,4 +212,34 @@ describe('An eviction that is not acknowledged', () => {
     expect(await evicting).toBe(true);
     expect(failures.seen).toEqual([]);
   });
+
+  it('is made up for without what the server refuses, which is told once and tried again', async () => {
+    const { articles, failures } = await start({ timeouts: {} });
+    const find = (id: number) => articles.getOrLoad(id, async () => 'loaded');
+    for (const id of [7, 8]) await articles.put(id, 'old');
+    await tier.refuse('evict');
+    expect(await articles.evict(7, 8)).toBe(false);
+    // All again, but for the entry of one key.
+    await tier.acl('resetkeys', '~*[^7]', '+@all');
+    await until('the other is made up for', async () => (await articles.get(8)) === undefined);
+    await until('and is used again', async () => {
+      await find(8);
+      return (await articles.get(8)) === 'loaded';
+    });
+    await until('why is told', () => failures.seen.some(isOfKeys));
+    expect(await articles.get(7)).toBeUndefined();
+    const before = failures.seen.filter(isOfKeys).length;
+    expect(await articles.evict(9)).toBe(true);
+    await tier.permit();
+    await until('so is this one', async () => {
+      await find(7);
+      return (await articles.get(7)) === 'loaded';
+    });
+    expect([before, failures.seen.filter(isOfKeys).length]).toEqual([1, 1]);
+  });
 });
+
+/** Of a replay, which is nobody's call: the call itself was refused its commands. */
+function isOfKeys({ error, context }: ReturnType<typeof recordFailures>['seen'][number]): boolean {
+  return context.operation === 'evict' && /NOPERM.* access .*key/.test(error.message);
+}

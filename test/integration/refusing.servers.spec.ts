@@ -5,7 +5,7 @@ import { createServer } from 'node:tls';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { Cacheable, type ElastiCacheModuleOptions } from 'nestjs-elasticache';
 import { Counter, onTier, recordFailures } from '../support/cache.application.js';
-import { expiredCertificate } from '../support/expired.certificate.js';
+import { createAuthority } from '../support/certificates.js';
 import { startRedisCluster } from '../support/redis.cluster.js';
 import { freePort, type RedisServer, startRedis } from '../support/redis.server.js';
 import { until } from '../support/waiting.js';
@@ -156,7 +156,10 @@ describe('A server that refuses', () => {
 
   it('a certificate that has expired', async () => {
     const redis = await server();
-    const tls = createServer(expiredCertificate, (socket) => {
+    const authority = await createAuthority();
+    ends.push(() => authority.remove());
+    const { cert, key } = await authority.issueExpired('IP:127.0.0.1');
+    const tls = createServer({ cert, key }, (socket) => {
       const upstream = connect(redis.port, '127.0.0.1');
       socket.pipe(upstream).pipe(socket);
       for (const side of [socket, upstream]) side.on('error', () => side.destroy());
@@ -168,7 +171,7 @@ describe('A server that refuses', () => {
     const started = await start({
       host: '127.0.0.1',
       port,
-      tls: { ca: expiredCertificate.cert },
+      tls: { ca: authority.ca },
     });
     expect([await started.service.find(7), await started.service.find(7)]).toEqual([1, 2]);
     await until('it is logged, with what to do', async () => {

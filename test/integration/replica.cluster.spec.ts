@@ -18,7 +18,9 @@ const ids = times(60, (id) => id);
 let cluster: RedisCluster;
 
 beforeAll(async () => {
-  cluster = await startRedisCluster({ hasReplica: true });
+  // A replica that is started with data reads it slowly, and answers meanwhile.
+  const args = ['--key-load-delay', '500', '--loading-process-events-interval-bytes', '1024'];
+  cluster = await startRedisCluster({ hasReplica: true, args });
 }, 60_000);
 afterAll(() => cluster.stop());
 
@@ -108,4 +110,41 @@ describe.each(Object.keys(clients))('On a cluster, with a client %s', (name) => 
     }
     await cluster.replicated();
   });
+});
+
+it('On a cluster, a replica that still reads its data is nothing to be told of', async () => {
+  const log: string[] = [];
+  const record = (line: unknown) => void log.push(String(line));
+  const client = new Cluster(cluster.startupNodes);
+  await Promise.all(times(6_000, (i) => client.set(`filling ${i}`, 'x'.repeat(100))));
+  client.disconnect();
+  const replica = cluster.replica!;
+  await cluster.replicated();
+  await replica.command('SAVE');
+  let isThrough = false;
+  const restarting = replica.restart().then(() => (isThrough = true));
+  const module = ElastiCacheModule.forRoot({
+    namespace: 'loading',
+    connection: { cluster: cluster.startupNodes.slice(0, 1) },
+    caches: { rows: { consistency: 'eventual' } },
+  });
+  const application = await Test.createTestingModule({ imports: [module] })
+    .setLogger({ ...quiet, warn: record, log: record })
+    .compile();
+  await application.init();
+  const rows = application.get(CacheManager).getCache<number, string>('rows');
+  try {
+    await until('it is through', async () => {
+      for (const id of ids) await rows.getOrLoad(id, async () => `row ${id}`);
+      return isThrough;
+    });
+    await until(
+      'it is read',
+      async () => ((await commandsDuring(replica, () => rows.getMany(ids))).of['mget'] ?? 0) > 0,
+    );
+    expect(log.filter((line) => line.includes('replica'))).toEqual([]);
+  } finally {
+    await restarting;
+    await application.close();
+  }
 });

@@ -19,6 +19,8 @@ export interface Authority {
   readonly file: string;
   /** Makes a certificate for names and addresses: `DNS:localhost`, `IP:127.0.0.1`. */
   issue(...names: string[]): Promise<Certificate>;
+  /** As {@link issue}, and it was over yesterday. */
+  issueExpired(...names: string[]): Promise<Certificate>;
   remove(): Promise<void>;
 }
 
@@ -33,25 +35,27 @@ export async function createAuthority(): Promise<Authority> {
   const [file, key] = [at('ca.crt'), at('ca.key')];
   await openssl('req', '-x509', ...NEW_KEY, '-keyout', key, '-out', file, ...subject);
   let issued = 0;
+  const issue = async (names: string[], days: number): Promise<Certificate> => {
+    const id = `${++issued}`;
+    const files = { cert: at(`${id}.crt`), key: at(`${id}.key`) };
+    const [request, extensions] = [at(`${id}.csr`), at(`${id}.ext`)];
+    await writeFile(extensions, `subjectAltName=${names.join(',')}\n`);
+    await openssl('req', ...NEW_KEY, '-keyout', files.key, '-out', request, '-subj', `/CN=${id}`);
+    const signer = ['-CA', file, '-CAkey', key, '-set_serial', id, '-days', `${days}`];
+    const made = ['-extfile', extensions, '-out', files.cert];
+    await openssl('x509', '-req', '-in', request, ...signer, ...made);
+    const [cert, secret] = await Promise.all([
+      readFile(files.cert, 'utf8'),
+      readFile(files.key, 'utf8'),
+    ]);
+    const own = ['--tls-cert-file', files.cert, '--tls-key-file', files.key];
+    return { cert, key: secret, settings: [...own, '--tls-ca-cert-file', file] };
+  };
   return {
     ca: await readFile(file, 'utf8'),
     file,
-    async issue(...names) {
-      const id = `${++issued}`;
-      const files = { cert: at(`${id}.crt`), key: at(`${id}.key`) };
-      const [request, extensions] = [at(`${id}.csr`), at(`${id}.ext`)];
-      await writeFile(extensions, `subjectAltName=${names.join(',')}\n`);
-      await openssl('req', ...NEW_KEY, '-keyout', files.key, '-out', request, '-subj', `/CN=${id}`);
-      const signer = ['-CA', file, '-CAkey', key, '-set_serial', id, '-days', '2'];
-      const made = ['-extfile', extensions, '-out', files.cert];
-      await openssl('x509', '-req', '-in', request, ...signer, ...made);
-      const [cert, secret] = await Promise.all([
-        readFile(files.cert, 'utf8'),
-        readFile(files.key, 'utf8'),
-      ]);
-      const own = ['--tls-cert-file', files.cert, '--tls-key-file', files.key];
-      return { cert, key: secret, settings: [...own, '--tls-ca-cert-file', file] };
-    },
+    issue: (...names) => issue(names, 2),
+    issueExpired: (...names) => issue(names, -1),
     remove: () => rm(directory, { recursive: true, force: true }),
   };
 }

@@ -213,7 +213,7 @@ export const cacheRules: readonly OptionRule[] = [
     type: 'number',
     fallback: '8388608',
     meaning:
-      'Bytes of a value, serialized and not compressed, beyond which it is handed out and not stored in the shared tier.',
+      'Bytes of a serialized value, before compression, beyond which it is handed out and not stored in the shared tier. Of text, bytes and lists the length tells it early; all else is serialized first.',
     wrong: must(isCount, 'a whole number of bytes above 0'),
   },
   {

@@ -287,7 +287,7 @@ export class ElastiCacheCore {
   }
 
   private openShared(connection: RedisConnection): RedisTier {
-    const { clock, namespace, near, storeMs } = this;
+    const { clock, namespace, near, storeMs, onError } = this;
     const familyOf = (name: string) => this.manager.family(name);
     return new RedisTier(connection, {
       clock,
@@ -298,6 +298,8 @@ export class ElastiCacheCore {
       target: {
         clear: (cache) => familyOf(cache).clearShared(),
         evictTags: (tags) => this.sharedTags().evict(tags),
+        refused: (cache, error) =>
+          new CacheRecorder({ namespace, cache, onError }).failed(error, { operation: 'evict' }),
         cacheNames: () =>
           this.manager.cacheNames.filter((name) => familyOf(name).tier === 'shared'),
       },

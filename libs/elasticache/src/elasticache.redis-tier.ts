@@ -115,7 +115,9 @@ export class RedisTier {
         random: Math.random,
         patience: new Deadline(readWaitOf(storeMs), clock),
         onChange: (state) => {
-          if (state.kind === 'open') outages.down(withAdvice(state.why));
+          // A replica that reads its data, or joins, is none that fails; told with a later probe if it does.
+          if (state.kind === 'open' && !connection.awaitsReplica)
+            outages.down(withAdvice(state.why));
           if (state.kind === 'closed') outages.up();
         },
         send: (send) => connection.exchange(send),

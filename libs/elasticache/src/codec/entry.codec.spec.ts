@@ -232,11 +232,29 @@ describe('a value that is too large', () => {
     const error = await failureOf(() => encode(codec, entryOf('x'.repeat(1_000))));
     expect([error.code, error.message]).toEqual([
       'CACHE_SERIALIZATION',
-      expect.stringContaining('takes 1003 bytes, more than maxValueBytes (1000)'),
+      expect.stringContaining('takes at least 1003 bytes, more than maxValueBytes (1000)'),
     ]);
     expect(await decode(codec, await encode(codec, entryOf('x'.repeat(990))))).toMatchObject({
       value: 'x'.repeat(990),
     });
+  });
+
+  it.each<[string, unknown]>([
+    ['text', 'x'.repeat(1_001)],
+    ['bytes', Buffer.alloc(1_001)],
+    ['a list', Array.from({ length: 1_001 }, () => 1)],
+  ])('is not even serialized where its length alone says so: %s', async (_, value) => {
+    const error = await failureOf(() => encode(codec, entryOf(value)));
+    // Serialized they take more.
+    expect(error.message).toContain('takes at least 1001 bytes, more than maxValueBytes (1000)');
+  });
+
+  it('is left to a serializer of its own, which may make less of it', async () => {
+    const serialize = (value: unknown) => Buffer.from(`${String(value).length}`);
+    const deserialize = (bytes: Uint8Array) => 'x'.repeat(Number(Buffer.from(bytes).toString()));
+    const own = new EntryCodec({ maxValueBytes: 1_000, serializer: { serialize, deserialize } });
+    const value = 'x'.repeat(5_000);
+    expect(await decode(own, await encode(own, entryOf(value)))).toMatchObject({ value });
   });
 
   it('is not unpacked where another process has stored it', async () => {

@@ -140,6 +140,9 @@ export class EntryCodec {
 
   /** @throws CacheSerializationError (`CACHE_SERIALIZATION`), at once or by rejection. */
   encode(content: Content, where: string): Buffer | Promise<Buffer> {
+    // A custom serializer may make less of it.
+    const least = this.serializerId === CUSTOM ? 0 : leastBytes(content.entry.value);
+    if (least > this.maxBytes) throw tooLarge(where, least, this.maxBytes);
     const payload = this.serialize(content.entry.value, where);
     if (payload.length > this.maxBytes) throw tooLarge(where, payload.length, this.maxBytes);
     return payload.length < this.compression.threshold
@@ -312,6 +315,12 @@ export class EntryCodec {
   }
 }
 
+/** What a value takes at least, as far as it can be seen without a look at its parts. */
+function leastBytes(value: unknown): number {
+  if (typeof value === 'string' || Array.isArray(value)) return value.length;
+  return ArrayBuffer.isView(value) ? value.byteLength : 0;
+}
+
 function flagsProblem(flags: number): string {
   return flags < 2 * SEALED
     ? 'the value is sealed, and this cache has no key'
@@ -323,7 +332,7 @@ function unserializable(where: string, problem: string, cause?: unknown): CacheS
 }
 
 function tooLarge(where: string, bytes: number, most: number): CacheSerializationError {
-  return unserializable(where, `takes ${bytes} bytes, more than maxValueBytes (${most})`);
+  return unserializable(where, `takes at least ${bytes} bytes, more than maxValueBytes (${most})`);
 }
 
 function undecodable(where: string, problem: string, cause?: unknown): CacheSerializationError {

@@ -1,6 +1,13 @@
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
+import { CacheUnavailableError } from '../errors/cache.errors.js';
 import { Glob, glob } from '../key/glob.js';
 import { Journal } from './journal.js';
+
+function refusal(reply: string): Error {
+  const cause = Object.assign(new Error(reply), { name: 'ReplyError' });
+  const params = { where: 'a cache', problem: reply };
+  return new CacheUnavailableError('CACHE_UNAVAILABLE', params, cause);
+}
 
 describe('The journal', () => {
   beforeEach(() => void jest.useFakeTimers());
@@ -9,9 +16,11 @@ describe('The journal', () => {
   function open() {
     const done: string[] = [];
     const replayed: number[] = [];
-    const server = { isUp: true, during: async () => {} };
+    const told: string[] = [];
+    const server = { isUp: true, refuses: /^$/, hangs: /^$/, during: async () => {} };
     const say = async (what: string) => {
-      if (!server.isUp) throw new Error('away');
+      if (!server.isUp || server.hangs.test(what)) throw new Error('away');
+      if (server.refuses.test(what)) throw refusal('NOPERM');
       await server.during();
       done.push(what);
     };
@@ -20,6 +29,10 @@ describe('The journal', () => {
         clear: (cache) => say(`clear ${cache}`),
         evictTags: (tags) => say(`tags ${tags.join(',')}`),
         cacheNames: () => ['a', 'b', 'c'],
+        refused: (cache, error) => {
+          told.push(`${cache}: ${(error.cause as Error).message}`);
+          throw new Error('the handler fails');
+        },
       },
       (count) => void replayed.push(count),
     );
@@ -34,7 +47,7 @@ describe('The journal', () => {
         }),
       });
     };
-    return { journal, at, server, done, replayed };
+    return { journal, at, server, done, replayed, told };
   }
 
   it('conceals what it holds, and nothing else', () => {
@@ -68,7 +81,7 @@ describe('The journal', () => {
     expect(done).toEqual([...places, 'clear a', 'clear b', 'clear c']);
   });
 
-  it('evicts what it holds in its order, each once, neighbours together', async () => {
+  it('evicts what it holds in its order, each once, together what one command can do', async () => {
     const { journal, at, done, replayed } = open();
     at('a').note({ texts: ['1', '2'] });
     at('a').note({ texts: ['1'] });
@@ -76,7 +89,7 @@ describe('The journal', () => {
     journal.noteTags(['t', 's']);
     at('a').note({ texts: ['3'] });
     await journal.replay();
-    expect(done).toEqual(['evict a 2,1', 'evict b 1', 'tags t,s', 'evict a 3']);
+    expect(done).toEqual(['evict a 2,1,3', 'evict b 1', 'tags t,s']);
     expect([journal.isEmpty, replayed]).toEqual([true, [6]]);
   });
 
@@ -99,6 +112,44 @@ describe('The journal', () => {
     await jest.advanceTimersByTimeAsync(5_000);
     expect([done, journal.isEmpty]).toEqual([['evict a 1'], true]);
     expect(jest.getTimerCount()).toBe(0);
+  });
+
+  it('keeps what is refused, tells why, and makes up for all else meanwhile', async () => {
+    const { journal, at, server, done, replayed, told } = open();
+    server.refuses = /evict a.*2|tags/;
+    at('a').note({ texts: ['1', '2', '3'] });
+    journal.noteTags(['t']);
+    at('b').note({ texts: ['1'] });
+    await journal.replay();
+    expect(done).toEqual(['evict a 1', 'evict a 3', 'evict b 1']);
+    expect(at('a').conceals('2', [])).toBe(true);
+    expect(at('a').conceals('1', [])).toBe(false);
+    await jest.advanceTimersByTimeAsync(5_000); // tried time and again, and told once
+    expect([told, replayed]).toEqual([['a: NOPERM', '*: NOPERM'], [3]]);
+    server.refuses = /^$/;
+    await jest.advanceTimersByTimeAsync(5_000);
+    expect(done.slice(3)).toEqual(['evict a 2', 'tags t']);
+    expect([journal.isEmpty, told.length]).toEqual([true, 2]);
+    server.refuses = /evict a/;
+    at('a').note({ texts: ['2'] });
+    await journal.replay();
+    expect(told).toEqual(['a: NOPERM', '*: NOPERM', 'a: NOPERM']);
+    await journal.close();
+  });
+
+  it('waits once for who is away, and then with all others at a time', async () => {
+    const { journal, at, server, done } = open();
+    server.hangs = /evict b/;
+    server.during = () => new Promise((resolve) => void setTimeout(resolve, 250));
+    for (const cache of ['a', 'b', 'c', 'd', 'e']) at(cache).note({ texts: ['1'] });
+    const replaying = journal.replay();
+    await jest.advanceTimersByTimeAsync(500);
+    await replaying;
+    expect(done).toEqual(['evict a 1', 'evict c 1', 'evict d 1', 'evict e 1']);
+    expect([at('b').conceals('1', []), at('e').conceals('1', [])]).toEqual([true, false]);
+    server.hangs = /^$/;
+    void journal.close();
+    await jest.advanceTimersByTimeAsync(250);
   });
 
   it('keeps what fails again while it is being made up for', async () => {

@@ -1,4 +1,5 @@
 import { Glob } from '../key/glob.js';
+import { wasRefused } from '../store/redis.exchange.js';
 
 /** What one invalidation removes of a cache: entries by their keys, those that match, or all. */
 export type Evicted = { readonly texts: readonly string[] } | Glob | 'everything';
@@ -21,6 +22,8 @@ export interface JournalTarget {
   evictTags(tags: readonly string[]): Promise<unknown>;
   /** The caches that entries may be in which bear a tag. */
   cacheNames(): readonly string[];
+  /** Told once why a server refuses invalidations of a cache, those of tags under `*`. */
+  refused(cache: string, error: Error): void;
 }
 
 type Held =
@@ -28,6 +31,17 @@ type Held =
   | { readonly place: JournalPlace }
   | { readonly cache: string }
   | { readonly tag: string };
+
+/** What one command can do, each with its id. */
+type Group = (readonly [string, Held])[];
+
+/** What has come of one attempt to make up for all. */
+interface Pass {
+  count: number;
+  hasFailed: boolean;
+  /** Somebody did not answer. */
+  isAway: boolean;
+}
 
 /** How many are held; beyond it whole caches are cleared instead, in every scope. */
 const MOST_HELD = 10_000;
@@ -40,10 +54,10 @@ const AGAIN_MS = 100;
 const LONGEST_MS = 5_000;
 
 /**
- * The invalidations that failed, in their order, each once. They are made up for as soon as Redis
- * takes them, and until then this process reads nothing that they concern from where it may still
- * be. Other processes know nothing of them: an invalidation that failed was reported, and is no part
- * of the promise.
+ * The invalidations that failed, each once. They are made up for as soon as Redis takes them, and
+ * until then this process reads nothing that they concern from where it may still be. Other
+ * processes know nothing of them: an invalidation that failed was reported, and is no part of the
+ * promise.
  */
 export class Journal {
   private readonly held = new Map<string, Held>();
@@ -52,6 +66,8 @@ export class Journal {
   private delayMs = AGAIN_MS;
   private isClosed = false;
   private releases = 0;
+  /** Refusals, until nothing is held any more. */
+  private readonly told = new Set<string>();
 
   constructor(
     private readonly target: JournalTarget,
@@ -109,7 +125,7 @@ export class Journal {
   counts(): ReadonlyMap<string, number> {
     const counts = new Map<string, number>();
     for (const one of this.held.values()) {
-      const name = 'tag' in one ? '*' : cacheOf(one);
+      const name = nameOf(one);
       counts.set(name, (counts.get(name) ?? 0) + 1);
     }
     return counts;
@@ -148,23 +164,56 @@ export class Journal {
     for (const cache of caches) held.set(allOf(cache), { cache });
   }
 
+  /**
+   * One after the other, until somebody is away: what is left then is sent at once, so that it keeps nobody
+   * waiting for whoever is there, nor a shut-down for each.
+   */
   private async replayAll(): Promise<void> {
     clearTimeout(this.timer);
     this.timer = undefined;
-    let count = 0;
-    try {
-      for (const group of grouped([...this.held])) {
-        await this.evict(group.map(([, one]) => one));
-        this.releases++;
-        // What was noted again meanwhile failed after this: it stays.
-        for (const [id, one] of group) if (this.held.get(id) === one) this.held.delete(id);
-        count += group.length;
-      }
-      this.delayMs = AGAIN_MS;
-    } catch {
-      this.delayMs = Math.min(2 * this.delayMs, LONGEST_MS); // reported when it failed first
+    const pass: Pass = { count: 0, hasFailed: false, isAway: false };
+    const left = grouped(this.held);
+    while (left.length > 0) {
+      const next = left.splice(0, pass.isAway ? left.length : 1);
+      await Promise.all(next.map((group) => this.makeUp(group, pass)));
     }
-    if (count > 0) this.onReplayed(count);
+    this.delayMs = pass.hasFailed ? Math.min(2 * this.delayMs, LONGEST_MS) : AGAIN_MS;
+    if (this.isEmpty) this.told.clear();
+    if (pass.count > 0) this.onReplayed(pass.count);
+  }
+
+  /** One that is refused does not keep the others of its group. */
+  private async makeUp(group: Group, pass: Pass): Promise<void> {
+    try {
+      await this.evict(group.map(([, one]) => one));
+    } catch (error) {
+      const isRefused = wasRefused(error);
+      if (isRefused && group.length > 1) {
+        await Promise.all(group.map((one) => this.makeUp([one], pass)));
+        return;
+      }
+      pass.hasFailed = true;
+      if (isRefused) this.tell(group[0]![1], error);
+      else pass.isAway = true;
+      return;
+    }
+    this.releases++;
+    // What was noted again meanwhile failed after this: it stays.
+    for (const [id, one] of group) if (this.held.get(id) === one) this.held.delete(id);
+    pass.count += group.length;
+  }
+
+  /** That nobody answers was told when it failed first; a refusal may be another reason, and one to act upon. */
+  private tell(one: Held, error: Error): void {
+    const name = nameOf(one);
+    const kind = `${name} ${error.message}`;
+    if (this.told.has(kind)) return;
+    this.told.add(kind);
+    try {
+      this.target.refused(name, error);
+    } catch {
+      // What an error handler throws fails the operation, and this is none of anybody's.
+    }
   }
 
   private evict(group: readonly Held[]): Promise<unknown> {
@@ -223,6 +272,11 @@ function cacheOf(one: Exclude<Held, { readonly tag: string }>): string {
   return 'cache' in one ? one.cache : one.place.cache;
 }
 
+/** As it is told of. */
+function nameOf(one: Held): string {
+  return 'tag' in one ? '*' : cacheOf(one);
+}
+
 function textsOf(evicted: Exclude<Evicted, 'everything'>): readonly string[] | undefined {
   if (!(evicted instanceof Glob)) return evicted.texts;
   return evicted.exact === undefined ? undefined : [evicted.exact];
@@ -232,19 +286,23 @@ function tagOf(tag: string): string {
   return `tag ${tag}`;
 }
 
-/** What one command can do, neighbours together. */
-function grouped(all: readonly (readonly [string, Held])[]): (readonly [string, Held])[][] {
-  const groups: (readonly [string, Held])[][] = [];
-  for (const entry of all) {
-    const group = groups.at(-1);
-    const isOfGroup = group !== undefined && group.length < BATCH && goWith(group[0]![1], entry[1]);
-    if (isOfGroup) group.push(entry);
-    else groups.push([entry]);
+/** Removals commute: what one command can do goes together, the first to have failed first. */
+function grouped(held: ReadonlyMap<string, Held>): Group[] {
+  const groups: Group[] = [];
+  const open = new Map<string, Group>();
+  for (const entry of held) {
+    const kind = kindOf(entry);
+    let group = open.get(kind);
+    if (group === undefined || group.length === BATCH) {
+      open.set(kind, (group = []));
+      groups.push(group);
+    }
+    group.push(entry);
   }
   return groups;
 }
 
-function goWith(one: Held, other: Held): boolean {
-  if ('tag' in one) return 'tag' in other;
-  return 'text' in one && 'text' in other && placeOf(one.place) === placeOf(other.place);
+function kindOf([id, one]: readonly [string, Held]): string {
+  if ('tag' in one) return 'tags';
+  return 'text' in one ? `texts ${placeOf(one.place)}` : id;
 }

@@ -32,7 +32,7 @@ export interface RedisClient {
   unlink(keys: string[]): Promise<number>;
   callBuffer(command: string, ...args: (Argument | Argument[])[]): Promise<unknown>;
   /** Of a cluster. */
-  nodes?(role: 'master' | 'all'): RedisClient[];
+  nodes?(role: 'master' | 'slave' | 'all'): RedisClient[];
   /** Of a cluster: the places of each slot's nodes, its primary's first. */
   readonly slots?: readonly (readonly string[] | undefined)[];
 }

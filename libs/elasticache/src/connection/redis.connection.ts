@@ -95,6 +95,12 @@ export class RedisConnection {
     return this.client.status === 'ready' && !this.closed;
   }
 
+  /** Of a cluster: whether a replica is being connected to; one that reads its data is so until it is through. */
+  get awaitsReplica(): boolean {
+    const nodes = this.client.nodes?.('slave') ?? [];
+    return nodes.some(({ status }) => status === 'connecting' || status === 'connect');
+  }
+
   /** Of a cluster: where the primary of a slot is; `''` where nobody knows yet. */
   placeOf(slot: number): string {
     return this.client.slots?.[slot]?.[0] ?? '';

@@ -194,6 +194,12 @@ function watch({ breaker }: Link, error: unknown): void {
   else breaker.failed(plainReason(error));
 }
 
+/** Whether an exchange failed by what the server said, and not by its silence. */
+export function wasRefused(error: unknown): error is CacheError {
+  const { cause } = error as CacheError;
+  return cause !== undefined && isReply(cause);
+}
+
 function isReply(error: unknown): boolean {
   return (error as Error).name === 'ReplyError';
 }
