@@ -112,7 +112,7 @@ class Crew implements Site {
     const { seconds } = this.settings;
     if (this.configuration.faults === 'change') {
       await this.goOn(seconds / 2, elapsed);
-      await this.ground.change!();
+      await this.ground.change!(() => this.goOn(0, elapsed));
     }
     await this.goOn(seconds, elapsed);
     return elapsed();
