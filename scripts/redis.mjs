@@ -1,4 +1,5 @@
 /** Makes sure that test/support can start a real Redis or Valkey server. */
+import { spawnSync } from 'node:child_process';
 import { existsSync, rmSync, writeFileSync } from 'node:fs';
 import { Failure, run, works } from './run.mjs';
 
@@ -8,6 +9,9 @@ const POLICY = '/usr/sbin/policy-rc.d';
 /** Resolves with what the tests' environment needs in order to find it. */
 export async function ensureRedis() {
   if (onPath()) return {};
+  if (process.env.REDIS_SERVER) {
+    throw new Failure(`REDIS_SERVER names no server that runs: ${process.env.REDIS_SERVER}`);
+  }
   if (process.getuid?.() === 0 && works('apt-get', ['--version'])) {
     console.log('Installing redis-server (apt-get)');
     await withoutStartingServices(aptInstall).catch(({ message }) => console.error(message));
@@ -25,8 +29,16 @@ export async function ensureRedis() {
   );
 }
 
+/** Whether a server can be started, as test/support does; it is named for whoever reads the output. */
 function onPath() {
-  return ['redis-server', 'valkey-server'].some((name) => works(name, ['--version']));
+  const names = [process.env.REDIS_SERVER ?? ['redis-server', 'valkey-server']].flat();
+  for (const name of names) {
+    const { status, stdout } = spawnSync(name, ['--version'], { encoding: 'utf8' });
+    if (status !== 0) continue;
+    console.log(`The servers of the tests: ${name}, ${/v=\S+/.exec(stdout)?.[0] ?? stdout.trim()}`);
+    return true;
+  }
+  return false;
 }
 
 async function aptInstall() {

@@ -71,7 +71,8 @@ const NODE_TIMEOUT = ['--cluster-node-timeout', '1000'];
 
 export async function layCluster(): Promise<Followed> {
   const cluster = await startRedisCluster({ hasReplica: true, args: NODE_TIMEOUT });
-  const [first, ...others] = cluster.nodes as [RedisServer, ...RedisServer[]];
+  const nodes: readonly RedisServer[] = cluster.nodes;
+  const [first, ...others] = nodes as [RedisServer, ...RedisServer[]];
   const replica = cluster.replica!;
   const address: Address = { kind: 'cluster', ports: cluster.nodes.map(({ port }) => port) };
   let living = [first, ...others];

@@ -20,7 +20,12 @@ const NESTED: readonly Configuration[] = (['none', 'all'] as const).map((faults)
   servers: 'standalone',
 }));
 
-export const CONFIGURATIONS = [...FLAT, ...NESTED];
+/** As ElastiCache has them, each with what befalls it there. */
+const ELASTICACHE: readonly Configuration[] = (
+  ['cluster over TLS', 'serverless', 'replicas'] as const
+).map((servers) => ({ ...ours, consistency: 'default', faults: 'change', servers }));
+
+export const CONFIGURATIONS = [...FLAT, ...NESTED, ...ELASTICACHE];
 
 const COMPARED = [
   { subject: 'naive' },

@@ -69,7 +69,7 @@ export async function allFaults(site: Site): Promise<void> {
   const faults = [
     ...FAULTS,
     ...(site.hasStream ? STREAM_FAULTS : []),
-    ...(site.servers.length > 1 ? [moveKeys] : []),
+    ...(site.servers.length > 1 ? [(one: Site) => moveKeys(one)] : []),
   ];
   for (const fault of site.random.shuffle(faults)) {
     await fault(site);
@@ -120,8 +120,10 @@ async function cutConnections({ servers }: Site): Promise<void> {
 }
 
 /** To another primary of the cluster, the stream and versions among them, as when a shard is added. */
-async function moveKeys({ random, servers }: Site): Promise<void> {
-  const [from, to] = random.shuffle(servers);
+export async function moveKeys(
+  { random, servers }: Pick<Site, 'random' | 'servers'>,
+  [from, to] = random.shuffle(servers),
+): Promise<void> {
   const keys = random.shuffle(await from!.keys()).slice(0, MOVED_SLOTS);
   await moveSlots(servers, keys, { from: from!, to: to!, pause: () => sleep(MOVING_MS) });
 }

@@ -43,12 +43,12 @@ async function check(minutes: number): Promise<void> {
   console.log(TABLE_HEAD);
   const { servers = '' } = values;
   const asked = CONFIGURATIONS.filter((one) => one.servers.startsWith(servers));
-  const lane = (kind: Configuration['servers']) =>
+  const lane = (isAlone: boolean) =>
     checkAll(
-      asked.filter((one) => one.servers === kind),
+      asked.filter(({ servers }) => (servers === 'standalone') === isAlone),
       minutes,
     );
-  await Promise.all([lane('standalone'), lane('cluster')]);
+  await Promise.all([lane(true), lane(false)]);
   for (const mutation of MUTATIONS.filter(({ isCaughtByChance }) => isCaughtByChance)) {
     const caughtAfter = await secondsToCatch(mutation);
     if (caughtAfter === undefined) failures++;

@@ -35,7 +35,7 @@ export function titleOf({ subject, consistency, servers }: Configuration): strin
   return [
     subject,
     ...(isOurs ? [consistency] : []),
-    ...(servers === 'cluster' ? ['cluster'] : []),
+    ...(servers === 'standalone' ? [] : [servers]),
   ].join(', ');
 }
 
@@ -46,7 +46,7 @@ function boundOf({ subject }: Configuration): number {
 
 /** What breaks the promise of the configuration, told so that it can be looked into; empty where nothing does. */
 export function complaintsOf(outcome: Outcome): string[] {
-  const { configuration, seed, stale, old, history, lagging, hung } = outcome;
+  const { configuration, seed, stale, old, history, lagging, refused, hung } = outcome;
   const isStrict = configuration.consistency === 'strict';
   const bound = boundOf(configuration);
   const findings = [...stale, ...(isStrict ? old : [])].filter(({ lateMs }) => lateMs > bound);
@@ -54,6 +54,7 @@ export function complaintsOf(outcome: Outcome): string[] {
     ...(findings.length > 0 ? [`${findings.length} stale or old reads`] : []),
     ...findings.slice(0, MOST_EXCERPTS).map((finding) => explain(history, finding)),
     ...lagging.map(({ key, version, process }) => `${process} ends with ${version} of key ${key}`),
+    ...refused.map((object) => `the user was refused ${object}`),
     ...hung.map((process) => `${process} did not come to its end`),
   ];
   const where = `${titleOf(configuration)}, faults: ${configuration.faults}, seed ${seed}`;

@@ -1,21 +1,19 @@
 /** One run of the checker: servers, processes, faults, and the verdict on their history. */
-import { startRedisCluster } from '../support/redis.cluster.js';
-import { type RedisServer, startRedis } from '../support/redis.server.js';
-import { startProxy, type TcpProxy } from '../support/tcp.proxy.js';
-import { FarAway } from './far.away.js';
-import { allFaults, CUT_OFF, type Site } from './faults.js';
+import { allFaults, type Site } from './faults.js';
+import { type Ground, layGround, type Servers } from './ground.js';
 import { judge, lagging, type Read, type Verdict } from './history.js';
 import type { Tally } from './messages.js';
 import { sleep, within } from './monotonic.js';
 import { Random } from './random.js';
-import { type Address, hasCopies, type SubjectOptions } from './subject.js';
+import { hasCopies, type SubjectOptions } from './subject.js';
 import { Book, Worker } from './worker.js';
 
 export interface Configuration {
   readonly subject: string;
   readonly consistency: SubjectOptions['consistency'];
-  readonly faults: 'none' | 'all';
-  readonly servers: 'standalone' | 'cluster';
+  /** A change is that of the servers: a failover, or a shard that is added. */
+  readonly faults: 'none' | 'all' | 'change';
+  readonly servers: Servers;
 }
 
 export interface RunSettings {
@@ -38,6 +36,8 @@ export interface Outcome extends Verdict {
   /** Keys that are old for good somewhere, promised or not. */
   readonly oldForGood: readonly number[];
   readonly tally: Tally;
+  /** What the user of the servers may not do, and should. */
+  readonly refused: readonly string[];
   /** Processes whose calls did not come to their end. */
   readonly hung: readonly string[];
 }
@@ -45,8 +45,8 @@ export interface Outcome extends Verdict {
 export const PROCESSES = 4;
 /** A history of fewer says nothing. */
 export const LEAST = { reads: 100, invalidations: 10 } as const;
-/** The most that an answer to the process with proxies is late by. */
-const LATE_BY_MS = 20;
+/** Where nothing hangs, a busy machine is to be no outage: who goes without the cache sees nothing of it. */
+const PATIENT_MS = 2000;
 const QUIET_MS = 1000;
 /** A busy machine needs more time for a history that is worth judging; this is the most it gets. */
 const MORE_SECONDS = 30;
@@ -54,7 +54,7 @@ const STEP_MS = 100;
 const END_WITHIN_MS = 20_000;
 
 export async function run(configuration: Configuration, settings: RunSettings): Promise<Outcome> {
-  const ground = await layGround(configuration, new Random(settings.seed));
+  const ground = await layGround(configuration.servers, new Random(settings.seed));
   const crew = new Crew(configuration, settings, ground);
   try {
     const seconds = await crew.work();
@@ -63,42 +63,6 @@ export async function run(configuration: Configuration, settings: RunSettings): 
     await crew.end();
     await ground.clear();
   }
-}
-
-interface Ground {
-  readonly servers: readonly RedisServer[];
-  readonly proxies: readonly TcpProxy[];
-  address(place: number): Address;
-  /** Resolves when all servers answer, after one was started anew. */
-  ready(): Promise<void>;
-  deafen(): void;
-  clear(): Promise<void>;
-}
-
-async function layGround({ servers: kind }: Configuration, random: Random): Promise<Ground> {
-  const isCluster = kind === 'cluster';
-  const cluster = isCluster ? await startRedisCluster() : undefined;
-  const servers = cluster?.nodes ?? [await startRedis()];
-  const proxies = await Promise.all(servers.map((server) => startProxy(server)));
-  const far = new FarAway(() => random.upTo(LATE_BY_MS));
-  for (const proxy of proxies) proxy.spoil(far.spoil);
-  const direct = { isCluster, ports: servers.map(({ port }) => port), instead: [] };
-  const indirect = {
-    isCluster,
-    ports: proxies.map(({ port }) => port),
-    instead: servers.map(({ port }, i) => [port, proxies[i]!.port] as const),
-  };
-  return {
-    servers,
-    proxies,
-    address: (place) => (place === CUT_OFF ? indirect : direct),
-    ready: async () => cluster?.ready(),
-    deafen: () => far.deafen(),
-    async clear() {
-      await Promise.all(proxies.map((proxy) => proxy.stop()));
-      await (cluster ?? servers[0]!).stop();
-    },
-  };
 }
 
 class Crew implements Site {
@@ -139,11 +103,6 @@ class Crew implements Site {
     await worker.start();
   };
 
-  private get isWorthJudging(): boolean {
-    const { reads, invalidations } = this.book;
-    return reads.length > LEAST.reads && invalidations.length > LEAST.invalidations;
-  }
-
   /** Resolves with how many seconds it took. */
   async work(): Promise<number> {
     await Promise.all(this.workers.map((worker) => worker.up()));
@@ -151,11 +110,27 @@ class Crew implements Site {
     const elapsed = () => (performance.now() - start) / 1000;
     await Promise.all(this.workers.map((worker) => worker.start()));
     const { seconds } = this.settings;
-    const isOver = () =>
-      elapsed() >= seconds && (this.isWorthJudging || elapsed() > seconds + MORE_SECONDS);
+    if (this.configuration.faults === 'change') {
+      await this.goOn(seconds / 2, elapsed);
+      await this.ground.change!(() => this.goOn(0, elapsed));
+    }
+    await this.goOn(seconds, elapsed);
+    return elapsed();
+  }
+
+  /** Until so many seconds have passed, and there is more to judge. */
+  private async goOn(seconds: number, elapsed: () => number): Promise<void> {
+    const end = Math.max(seconds, elapsed()) + MORE_SECONDS;
+    const { reads, invalidations } = this.book;
+    const least = {
+      reads: reads.length + LEAST.reads,
+      invalidations: invalidations.length + LEAST.invalidations,
+    };
+    const isWorthJudging = () =>
+      reads.length > least.reads && invalidations.length > least.invalidations;
+    const isOver = () => elapsed() >= seconds && (isWorthJudging() || elapsed() > end);
     do await (this.configuration.faults === 'all' ? allFaults(this) : sleep(STEP_MS));
     while (!isOver());
-    return elapsed();
   }
 
   async result(): Promise<Omit<Outcome, 'configuration' | 'seed' | 'seconds'>> {
@@ -173,6 +148,7 @@ class Crew implements Site {
         ...new Set(last.filter(({ key, version }) => version < latest(key)).map(({ key }) => key)),
       ],
       tally: sumOf(tallies.filter((tally) => tally !== undefined)),
+      refused: (await this.ground.refused?.()) ?? [],
       hung: this.hung,
     };
   }
@@ -193,6 +169,7 @@ class Crew implements Site {
       subject: configuration.subject,
       consistency: configuration.consistency,
       redis: ground.address(place),
+      ...(configuration.faults === 'change' && { storeMs: PATIENT_MS }),
       ...(settings.library === undefined ? {} : { library: settings.library }),
       process: `p${place}.${++this.hired}`,
       // Another one than a crashed predecessor's, which would do the same again.

@@ -1,4 +1,5 @@
 /** A cache as the checker uses it: ours, a peer, or one that is broken on purpose. */
+import type { ConnectionOptions } from 'nestjs-elasticache';
 
 /** The database as the processes reach it: one register per key. */
 export interface Register {
@@ -65,6 +66,8 @@ export interface Address {
   readonly isCluster: boolean;
   /** Standalone: the first. */
   readonly ports: readonly number[];
+  /** In place of the ports: what the library makes a client of by itself. */
+  readonly connection?: ConnectionOptions;
   /** Of a cluster's nodes that this process reaches by another port only: from, to. */
   readonly instead: readonly (readonly [number, number])[];
 }

@@ -1,16 +1,10 @@
-import { readFileSync } from 'node:fs';
 import { describe, expect, it } from '@jest/globals';
 import { CacheTransaction, glob } from 'nestjs-elasticache';
 import { onTier, recordFailures } from '../support/cache.application.js';
+import { documentedRights } from '../support/documented.rights.js';
 import { until } from '../support/waiting.js';
 
 class Nothing {}
-
-/** The rules as the reference gives them. */
-function documented(): string[] {
-  const page = readFileSync('docs/reference/permissions.md', 'utf8');
-  return /```text\n([^]*?)```/.exec(page)![1]!.trim().split(/\s+/);
-}
 
 describe.each(['redis', 'both'] as const)(
   'A user with the rights of the reference alone, %s',
@@ -18,7 +12,7 @@ describe.each(['redis', 'both'] as const)(
     const tier = onTier(name);
 
     it.each(['default', 'strict'] as const)('can do everything: %s', async (consistency) => {
-      await tier.acl('resetkeys', 'resetchannels', ...documented());
+      await tier.acl('resetkeys', 'resetchannels', ...documentedRights());
       const failures = recordFailures();
       const idle = { tti: '1m', consistency } as const;
       const { cache, manager, log } = await tier.start(Nothing, {
@@ -51,7 +45,7 @@ describe.each(['redis', 'both'] as const)(
     });
 
     it('reaches nothing else', async () => {
-      await tier.acl('resetkeys', 'resetchannels', ...documented());
+      await tier.acl('resetkeys', 'resetchannels', ...documentedRights());
       const failures = recordFailures();
       const { cache } = await tier.start(Nothing, {
         namespace: 'another',

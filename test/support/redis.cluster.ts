@@ -5,17 +5,19 @@ import { freePort, startRedis, type RedisServer } from './redis.server.js';
 import { until } from './waiting.js';
 
 /** A node, which talks to the others over TLS where it has a port for it. */
-type Node = RedisServer & { readonly tlsPort: number | undefined };
+export type ClusterNode = RedisServer & { readonly tlsPort: number | undefined };
 
 export interface RedisCluster {
-  /** In the order of their slots: the same share of the keys each. */
-  readonly nodes: readonly RedisServer[];
+  /** In the order of their slots: the same share of the keys each. Those that were added are last. */
+  readonly nodes: readonly ClusterNode[];
   /** Of the first node, where one was asked for. */
-  readonly replica: RedisServer | undefined;
+  readonly replica: ClusterNode | undefined;
   /** What a client is told in order to find the rest; over TLS by names, as the nodes tell of each other. */
   readonly startupNodes: { host: string; port: number }[];
   /** Resolves when every node sees every slot served. One that was restarted refuses commands for two seconds. */
   ready(): Promise<void>;
+  /** Adds a primary, which has no slots yet; resolves when all know it. */
+  grow(): Promise<ClusterNode>;
   /** Resolves when the replica is in step, and every node tells of it. */
   replicated(): Promise<void>;
   /** Resolves when the replica has taken the place of the first node, which was killed. */
@@ -40,6 +42,11 @@ const SETTINGS = [
   ['--cluster-announce-ip', '127.0.0.1'],
   // Long enough for a busy machine not to look like a dead node.
   ['--cluster-node-timeout', '5000'],
+  // A replica is in step, and told of, soon: not before its primary has sent it anything.
+  ['--repl-diskless-sync-delay', '0'],
+  ['--repl-ping-replica-period', '1'],
+  // One that has given its last slot away stays a primary.
+  ['--cluster-allow-replica-migration', 'no'],
   // As in ElastiCache: the slots of the nodes that live are served.
   ['--cluster-require-full-coverage', 'no'],
 ].flat();
@@ -61,7 +68,7 @@ export async function startRedisCluster(options: ClusterOptions = {}): Promise<R
   const start = () => startNode({ args, isTls: authority !== undefined }, ATTEMPTS);
   const starts = await Promise.allSettled(Array.from({ length: primaries }, start));
   const nodes = starts.flatMap((one) => (one.status === 'fulfilled' ? one.value : []));
-  let replica: Node | undefined;
+  let replica: ClusterNode | undefined;
   const stop = async () =>
     void (await Promise.all([...nodes, ...(replica ? [replica] : [])].map((node) => node.stop())));
   try {
@@ -81,6 +88,7 @@ export async function startRedisCluster(options: ClusterOptions = {}): Promise<R
     replica,
     startupNodes,
     ready: () => readiness(nodes),
+    grow: () => growth(start, nodes),
     replicated: () => replication(replica!, nodes),
     promoted: () => promotion(replica!, nodes.slice(1)),
     stop,
@@ -100,7 +108,7 @@ interface NodeStart {
   readonly isTls: boolean;
 }
 
-async function startNode(settings: NodeStart, attempts: number): Promise<Node> {
+async function startNode(settings: NodeStart, attempts: number): Promise<ClusterNode> {
   const tlsPort = settings.isTls ? await freePort() : undefined;
   try {
     const own = tlsPort === undefined ? [] : ['--tls-port', `${tlsPort}`];
@@ -111,7 +119,7 @@ async function startNode(settings: NodeStart, attempts: number): Promise<Node> {
   }
 }
 
-async function unite(nodes: readonly Node[]): Promise<void> {
+async function unite(nodes: readonly ClusterNode[]): Promise<void> {
   await Promise.all(
     nodes.map(async (node, i) => {
       // Nodes that meet with the same epoch spend seconds on agreeing who is the elder.
@@ -125,17 +133,34 @@ async function unite(nodes: readonly Node[]): Promise<void> {
   }
 }
 
-async function meet(node: RedisServer, { host, port, tlsPort }: Node): Promise<void> {
+async function meet(node: RedisServer, { host, port, tlsPort }: ClusterNode): Promise<void> {
   await node.command('CLUSTER', 'MEET', host, `${tlsPort ?? port}`);
 }
 
+async function growth(start: () => Promise<ClusterNode>, nodes: ClusterNode[]) {
+  const [first, ...others] = nodes;
+  const size = nodes.length;
+  const added = await start();
+  nodes.push(added);
+  await meet(added, first!);
+  await Promise.all([first!, ...others].map((node) => acquaintance(node, added)));
+  await until('the node that was added is ready', async () => isReady(await infoOf(added), size));
+  return added;
+}
+
+/** Resolves when one node knows the other. */
+async function acquaintance(node: RedisServer, other: RedisServer): Promise<void> {
+  const id = String(await other.command('CLUSTER', 'MYID'));
+  const isKnown = async () => String(await node.command('CLUSTER', 'NODES')).includes(id);
+  await until('a node has met another', isKnown);
+}
+
 /** Makes one the replica of the first node. */
-async function follow(replica: Node, nodes: readonly Node[]): Promise<void> {
+async function follow(replica: ClusterNode, nodes: readonly ClusterNode[]): Promise<void> {
   const primary = nodes[0]!;
   const id = String(await primary.command('CLUSTER', 'MYID'));
   await meet(replica, primary);
-  const isKnown = async () => String(await replica.command('CLUSTER', 'NODES')).includes(id);
-  await until('the replica has met its primary', isKnown);
+  await acquaintance(replica, primary);
   await replica.command('CLUSTER', 'REPLICATE', id);
   await replication(replica, nodes);
 }

@@ -27,9 +27,9 @@ export interface LaunchOptions {
   file?: string;
 }
 
-const BINARIES = ['redis-server', 'valkey-server'];
-const INSTALL =
-  'Neither redis-server nor valkey-server is on PATH. Install one: sudo apt-get install -y redis-server';
+/** The first that is there; `REDIS_SERVER` names another, as it is found on PATH or with its folder. */
+const BINARIES = [process.env['REDIS_SERVER'] ?? ['redis-server', 'valkey-server']].flat();
+const INSTALL = `Not on PATH: ${BINARIES.join(', ')}. Install one: sudo apt-get install -y redis-server`;
 
 /** `REDIS_SERVER_IMAGE` (set by `npm test` where there is only Docker) runs the server in a container. */
 export async function launch(options: LaunchOptions): Promise<ServerProcess> {

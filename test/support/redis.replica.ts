@@ -15,17 +15,18 @@ export interface RedisPair {
 /** As whom the replica asks its primary. */
 const FOLLOWER = { name: 'follower', password: 'correct-horse' };
 
+/** A link that is made or mended is used at once, and takes up where it was broken. */
+const TIMING = ['--repl-diskless-sync-delay', '0', '--repl-diskless-load', 'swapdb'];
+
 export async function startPair(): Promise<RedisPair> {
-  const primary = await startRedis();
+  const primary = await startRedis({ args: TIMING });
   const { host, port } = primary;
   const follower = (...rules: string[]) =>
     primary.command('ACL', 'SETUSER', FOLLOWER.name, ...rules);
   await follower('on', `>${FOLLOWER.password}`, '+@all');
   const credentials = ['--masteruser', FOLLOWER.name, '--masterauth', FOLLOWER.password];
-  // A link that is mended is used at once, and takes up where it was broken.
-  const timing = ['--repl-diskless-sync-delay', '0', '--repl-diskless-load', 'swapdb'];
   const replica = await startRedis({
-    args: ['--replicaof', `${host} ${port}`, ...credentials, ...timing],
+    args: ['--replicaof', `${host} ${port}`, ...credentials, ...TIMING],
   });
   const stop = async () =>
     void (await Promise.all([replica, primary].map((server) => server.stop())));

@@ -1,11 +1,13 @@
 /** Moves slots of a cluster from one primary to another, as a resharding does. */
+import type { ClusterNode } from './redis.cluster.js';
 import type { RedisServer } from './redis.server.js';
 
 const WITHIN_MS = '5000';
 
 export interface Move {
   readonly from: RedisServer;
-  readonly to: RedisServer;
+  /** Over TLS where the nodes talk to each other so. */
+  readonly to: RedisServer & Partial<ClusterNode>;
   /** Awaited after each key: what is asked of its slot meanwhile is answered with ASK and TRYAGAIN. */
   readonly pause?: () => Promise<void>;
 }
@@ -22,7 +24,8 @@ export async function moveSlots(
     await target.command('CLUSTER', 'SETSLOT', slot, 'IMPORTING', sourceId);
     await source.command('CLUSTER', 'SETSLOT', slot, 'MIGRATING', targetId);
     for (const key of await keysIn(source, slot)) {
-      await source.command('MIGRATE', target.host, `${target.port}`, key, '0', WITHIN_MS);
+      const port = target.tlsPort ?? target.port;
+      await source.command('MIGRATE', target.host, `${port}`, key, '0', WITHIN_MS);
       await pause();
     }
     for (const node of [target, source, ...nodes]) {

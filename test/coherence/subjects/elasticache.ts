@@ -37,7 +37,7 @@ const create: CreateSubject = async (options, register) => {
   const failures = { reads: 0, writes: 0 };
   const Service = declareThings(library, register, isNear);
   const context = await start(library, Service, {
-    connection: cluster ?? (redis && urlOf(redis)),
+    connection: redis?.connection ?? cluster ?? (redis && urlOf(redis)),
     defaults: {
       ttl: '1h',
       consistency: options.consistency,

@@ -43,6 +43,8 @@ describe('The plain reason', () => {
     ['ASK 3999 127.0.0.1:6381', /give connection.cluster/],
     ['WRONGTYPE Operation against a key holding the wrong kind of value', /namespace of its own/],
     ["NOPERM this user has no permissions to run the 'set' command", /allow/],
+    ["ERR The user executing the script can't run this command or subcommand", /allow/], // Redis
+    ['ERR ACL failure in script: No permissions to access a key', /allow/], // Valkey
     ['WRONGPASS invalid username-password pair or user is disabled.', /check user, password/],
     ['certificate has expired', /renew the server's certificate/],
     ['self-signed certificate', /connection\.tls\.ca/],

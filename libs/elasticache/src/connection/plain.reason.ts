@@ -48,7 +48,7 @@ const ADVICE: readonly (readonly [RegExp, string])[] = [
   [/^CROSSSLOT/, 'the keys are in a cluster: give connection.cluster'],
   [/^WRONGTYPE/, 'something else stands under the key: give the cache a namespace of its own'],
   [
-    /^NOPERM/,
+    /^(NOPERM|ERR ACL failure in script|ERR The user executing the script can't)/,
     "the user's ACL forbids it: allow the commands and keys of docs/reference/permissions.md",
   ],
   [/^(WRONGPASS|NOAUTH)/, 'check user, password or token of the connection'],

@@ -10,6 +10,7 @@ import {
 } from './connection.options.js';
 import { plainReason } from './plain.reason.js';
 import type { ClientEvent, RedisClient } from './redis.client.js';
+import { mindAsking } from './minding.asking.js';
 import { keepSignedIn } from './signing.in.js';
 
 /** What happens to the connection: a client makes many, one after the other. */
@@ -57,6 +58,7 @@ export class RedisConnection {
     readonly owned: boolean,
     private readonly access?: Access,
   ) {
+    if (client.isCluster) mindAsking(client);
     const { username, password, random, signInMs: everyMs } = access ?? {};
     if (password === undefined) return;
     this.stopSigningIn = keepSignedIn(client, { username, password, random: random!, everyMs });
