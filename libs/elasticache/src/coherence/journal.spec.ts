@@ -140,16 +140,20 @@ describe('The journal', () => {
   it('waits once for who is away, and then with all others at a time', async () => {
     const { journal, at, server, done } = open();
     server.hangs = /evict b/;
-    server.during = () => new Promise((resolve) => void setTimeout(resolve, 250));
+    let underWay = 0;
+    const together: number[] = [];
+    server.during = async () => {
+      together.push(++underWay);
+      await Promise.resolve();
+      underWay--;
+    };
     for (const cache of ['a', 'b', 'c', 'd', 'e']) at(cache).note({ texts: ['1'] });
-    const replaying = journal.replay();
-    await jest.advanceTimersByTimeAsync(500);
-    await replaying;
+    await journal.replay();
     expect(done).toEqual(['evict a 1', 'evict c 1', 'evict d 1', 'evict e 1']);
+    expect(together).toEqual([1, 1, 2, 3]);
     expect([at('b').conceals('1', []), at('e').conceals('1', [])]).toEqual([true, false]);
     server.hangs = /^$/;
-    void journal.close();
-    await jest.advanceTimersByTimeAsync(250);
+    await journal.close();
   });
 
   it('keeps what fails again while it is being made up for', async () => {
