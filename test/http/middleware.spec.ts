@@ -122,6 +122,22 @@ describe.each(platforms)('on %s', (platform) => {
     expect(controller.calls).toBe(1);
   });
 
+  it('a range, which is one of other bytes once they are compressed, is not sent', async () => {
+    const { get, controller } = await sites.start(Pages, {
+      platform,
+      configure: (app) => compress(app, platform),
+    });
+    const range = 'bytes=0-2999';
+    for (const verdict of ['MISS', 'HIT']) {
+      const answer = await get('/page', { 'accept-encoding': 'gzip', range });
+      expect([answer.status, answer.headers['x-cache']]).toEqual([200, verdict]);
+      expect(answer.headers).toMatchObject({ 'content-encoding': 'gzip' });
+      expect(answer.headers['content-range']).toBeUndefined();
+      expect(JSON.parse(gunzipSync(answer.body).toString())).toMatchObject({ call: 1 });
+    }
+    expect(controller.calls).toBe(1);
+  });
+
   it('where everybody is given a cookie nothing is stored', async () => {
     const { get, controller } = await sites.start(Pages, {
       platform,
@@ -132,6 +148,7 @@ describe.each(platforms)('on %s', (platform) => {
     expect(again.headers['set-cookie']).toEqual(['session=1']);
     expect(controller.calls).toBe(2);
   });
+
   it.each<[string, string]>([
     ['/told', 'Accept-Language'],
     ['/decorated', 'Origin'],
