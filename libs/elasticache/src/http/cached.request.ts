@@ -137,14 +137,12 @@ export class CachedRequest {
   }
 
   private stale(seen: Seen, entry: Entry): Promise<Observable<unknown>> {
-    const { place, exchange } = this.parts;
+    const { place } = this.parts;
     const { ttl } = timesOf(answerOf(entry), this.now);
     this.send(entry, { verdict: 'STALE', handling: { kind: 'hit', ttl } });
     place.cache.recorder.hit(seen.ask.text, place.cache.kind);
     place.cache.servedStale(seen.ask.text);
-    return exchange.hasSendHooks
-      ? sentOut(exchange).then(() => this.reload(seen, entry))
-      : this.reload(seen, entry);
+    return this.reload(seen, entry);
   }
 
   /** The client has its answer; what is left of its request makes a new one, unless somebody does. */
@@ -152,6 +150,7 @@ export class CachedRequest {
     const { exchange, isAuthorised, place } = this.parts;
     const { cache } = place;
     const { text } = seen.ask;
+    await sentOut(exchange);
     const isBusy = cache.loads.isFull || cache.refreshing.has(text);
     // What comes of a HEAD, or of credentials, is nothing for others.
     const isUnfit = exchange.method === 'HEAD' || isAuthorised;
@@ -215,9 +214,10 @@ export class CachedRequest {
   }
 }
 
-function sentOut({ response }: Exchange): Promise<void> {
-  if (response.writableEnded) return Promise.resolve();
-  return new Promise((resolve) => {
+/** Others may be at work on it yet, compressing, with the response that a renewal takes over. */
+async function sentOut({ response }: Exchange): Promise<void> {
+  if (response.writableEnded) return;
+  await new Promise((resolve) => {
     response.once('finish', resolve);
     response.once('close', resolve);
   });
