@@ -1,5 +1,5 @@
-import { CacheTransaction } from '../coherence/cache.transaction.js';
 import type { Finding } from '../cache/finding.js';
+import { CacheTransaction } from '../coherence/cache.transaction.js';
 import type { Entry } from '../entry/cache.entry.js';
 import type { Ask } from '../store/cache.store.js';
 import type { Answer } from './answer.js';
