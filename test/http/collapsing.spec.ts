@@ -1,5 +1,7 @@
 /** A crowd runs the handler once, and nobody gets what does not fit him. */
 import { request } from 'node:http';
+import { connect } from 'node:net';
+import { deserialize, serialize } from 'node:v8';
 import { describe, expect, it } from '@jest/globals';
 import { Controller, Get, Headers, HttpException, Res, UseInterceptors } from '@nestjs/common';
 import { CacheInterceptor, CacheResponse } from 'nestjs-elasticache';
@@ -177,5 +179,65 @@ describe('a crowd at two processes', () => {
     const answers = await Promise.all(asking);
     expect(calls()).toBe(1);
     expect(new Set(answers.map(({ text }) => text))).toEqual(new Set(['{"call":1}']));
+  });
+});
+
+describe.each(platforms)('a crowd in one turn, on %s and Redis', (platform) => {
+  const sites = websites();
+  const redis = redisForAll();
+  let reads = 0;
+  const serializer = {
+    serialize: (value: unknown) => serialize(value),
+    deserialize: (bytes: Uint8Array): unknown => (reads++, deserialize(bytes)),
+  };
+
+  async function start() {
+    const options = { caches: { http: { memory: false, serializer } } } as const;
+    const site = await sites.start(Crowded, { platform, redis: redis.server, options });
+    site.controller.door.open();
+    return site;
+  }
+
+  /** Requests that come as one piece. */
+  function together(url: string, languages: readonly string[]): Promise<string[]> {
+    const piece = languages.map(
+      (language) => `GET /varied HTTP/1.1\r\nHost: x\r\nAccept-Language: ${language}\r\n\r\n`,
+    );
+    return new Promise((resolve, reject) => {
+      const socket = connect(Number(new URL(url).port), '127.0.0.1', () =>
+        socket.write(piece.join('')),
+      );
+      let text = '';
+      socket.on('data', (chunk: Buffer) => {
+        text += chunk.toString();
+        const answers = text.match(/(?<=x-cache: )[A-Z]+|(?<=\r\n\r\n)\{[^}]*\}/gi) ?? [];
+        if (answers.length < 2 * languages.length) return;
+        socket.destroy();
+        resolve(answers);
+      });
+      socket.on('error', reject);
+    });
+  }
+
+  it('takes one copy of what is there, and each hit counts', async () => {
+    const { url, manager, controller } = await start();
+    await together(url, ['de']);
+    reads = 0;
+    const answers = await together(url, Array<string>(16).fill('de'));
+    expect(new Set(answers)).toEqual(new Set(['HIT', '{"language":"de","call":1}']));
+    expect(reads).toBe(1);
+    expect(manager.stats()['http']).toMatchObject({ hits: 16, misses: 1 });
+    expect(controller.calls).toBe(1);
+  });
+
+  it('each gets what fits him, and whoever finds nothing looks for himself', async () => {
+    const { url, controller } = await start();
+    const languages = ['de', 'fr', 'de', 'fr', 'fr', 'de'];
+    const own = (answers: string[]) =>
+      answers.flatMap((text) => (text.startsWith('{') ? [JSON.parse(text).language] : []));
+    expect(own(await together(url, languages))).toEqual(languages);
+    expect(controller.calls).toBe(2);
+    expect(own(await together(url, languages))).toEqual(languages);
+    expect(controller.calls).toBe(2);
   });
 });

@@ -13,6 +13,7 @@ import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import compression from 'compression';
 import { CacheInterceptor, CacheResponse } from 'nestjs-elasticache';
 import { type Platform, platforms, websites } from '../support/http.application.js';
+import { until } from '../support/waiting.js';
 
 @UseInterceptors(CacheInterceptor)
 @Controller()
@@ -20,7 +21,7 @@ class Pages {
   calls = 0;
 
   @Get('page')
-  @CacheResponse({ weakEtags: true })
+  @CacheResponse({ ttl: '10s', staleWhileRevalidate: '30s', weakEtags: true })
   page() {
     return { call: ++this.calls, text: 'x'.repeat(5_000) };
   }
@@ -122,6 +123,44 @@ describe.each(platforms)('on %s', (platform) => {
     expect(controller.calls).toBe(1);
   });
 
+  it.each([
+    ['13s', 'STALE'],
+    ['9s', 'HIT'],
+  ])('what is renewed after %s is compressed first: %s', async (age, verdict) => {
+    const { get, clock, controller } = await sites.start(Pages, {
+      platform,
+      configure: (app) => compress(app, platform),
+      options: { caches: { http: { refreshAhead: 0.8 } } },
+    });
+    const headers = { 'accept-encoding': 'gzip' };
+    await get('/page', headers);
+    clock.advance(age);
+    const old = await get('/page', headers);
+    expect(old.headers).toMatchObject({ 'content-encoding': 'gzip', 'x-cache': verdict });
+    expect(JSON.parse(gunzipSync(old.body).toString())).toMatchObject({ call: 1 });
+    await until('a new one is there', async () => {
+      const { headers: fields, text } = await get('/page');
+      return fields.age === '0' && JSON.parse(text).call === 2;
+    });
+    expect(controller.calls).toBe(2);
+  });
+
+  it('a range, which is one of other bytes once they are compressed, is not sent', async () => {
+    const { get, controller } = await sites.start(Pages, {
+      platform,
+      configure: (app) => compress(app, platform),
+    });
+    const range = 'bytes=0-2999';
+    for (const verdict of ['MISS', 'HIT']) {
+      const answer = await get('/page', { 'accept-encoding': 'gzip', range });
+      expect([answer.status, answer.headers['x-cache']]).toEqual([200, verdict]);
+      expect(answer.headers).toMatchObject({ 'content-encoding': 'gzip' });
+      expect(answer.headers['content-range']).toBeUndefined();
+      expect(JSON.parse(gunzipSync(answer.body).toString())).toMatchObject({ call: 1 });
+    }
+    expect(controller.calls).toBe(1);
+  });
+
   it('where everybody is given a cookie nothing is stored', async () => {
     const { get, controller } = await sites.start(Pages, {
       platform,
@@ -132,6 +171,7 @@ describe.each(platforms)('on %s', (platform) => {
     expect(again.headers['set-cookie']).toEqual(['session=1']);
     expect(controller.calls).toBe(2);
   });
+
   it.each<[string, string]>([
     ['/told', 'Accept-Language'],
     ['/decorated', 'Origin'],

@@ -153,6 +153,7 @@ export class ElastiCacheCore {
         own: CacheInterceptor,
         // What they make of a response is in its bytes, or is nothing.
         transparent: [IdentityInterceptor, ClassSerializerInterceptor],
+        versioning: application.getVersioning(),
       }),
       reply: (response, body) => host.httpAdapter.reply(response, body) as unknown,
       warn: (message) => logger.warn(message),

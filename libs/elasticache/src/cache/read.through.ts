@@ -59,8 +59,8 @@ export function readShared(target: Target, loader: Loader): Promise<Outcome> {
   if (!mayGather || isWithin) return readAlone(target, loader);
   const { text } = ask;
   const { freshness } = options;
-  const known = unsent.note?.text === text ? (unsent.note as Gathering) : undefined;
-  if (known === undefined) {
+  const { note: known } = unsent;
+  if (!(known instanceof Gathering) || known.text !== text) {
     const gathering = new Gathering(text, freshness, loader.sharing);
     gathering.outcome = readAlone(target, loader, gathering);
     unsent.note = gathering;

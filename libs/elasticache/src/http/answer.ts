@@ -110,7 +110,9 @@ function sendConditional(
     return send(exchange, { status: 304, head: headOf304(head), body: undefined });
   }
   const isRanged = exchange.method === 'GET' && conditions.range !== undefined;
-  const range = isRanged ? rangeOf(conditions, validators, body.length) : undefined;
+  // A range of the stored bytes is none of the encoded ones.
+  const range =
+    isRanged && !exchange.mayBeEncoded ? rangeOf(conditions, validators, body.length) : undefined;
   if (range === undefined) return send(exchange, whole);
   const [first, last] = range;
   const part = body.subarray(first, last + 1);

@@ -22,12 +22,10 @@ const MOST_CHANGES = 5;
 /** One request that memory had no plain hit for. */
 export class CachedRequest {
   private readonly search: EntrySearch;
-  private readonly loading: HandlerLoad;
   private collapsed = false;
 
   constructor(private readonly parts: ReadParts) {
     this.search = new EntrySearch(parts);
-    this.loading = new HandlerLoad(parts, this.search);
   }
 
   /** Answers, or says what is left for Nest to do. */
@@ -44,7 +42,7 @@ export class CachedRequest {
     if (exchange.method === 'HEAD') return this.pass(this.forwardOf(seen));
     const isForced = entry !== undefined && isFresh;
     if (isForced || demands?.noStore)
-      return this.loading.run(seen, await this.leaseAtOnce(seen), 'request');
+      return this.loading().run(seen, await this.leaseAtOnce(seen), 'request');
     return this.obtain(seen, plan);
   }
 
@@ -62,7 +60,7 @@ export class CachedRequest {
       const claim = await cache.claim(ask, finding.view!, attempt);
       replaced = undefined;
       if (claim?.kind === 'won')
-        return this.loading.run(seen, { flight, lease: claim.lease }, forward);
+        return this.loading().run(seen, { flight, lease: claim.lease }, forward);
       const step = await this.wait(claim, { seen, until });
       if (step === 'unstored') break;
       if (typeof step === 'object') {
@@ -75,7 +73,7 @@ export class CachedRequest {
       const isFresh = seen.finding.freshness === 'fresh' || seen.finding.freshness === 'due';
       if (entry !== undefined && isFresh) return this.collapse(entry, { seen, forward });
     }
-    return this.loading.run(seen, undefined, forward);
+    return this.loading().run(seen, undefined, forward);
   }
 
   /** What a claim that was not won leaves to do. */
@@ -132,26 +130,31 @@ export class CachedRequest {
   }
 
   private hit(seen: Seen, entry: Entry): Observable<unknown> | Promise<Observable<unknown>> {
+    const renewal = seen.finding.freshness === 'due' ? this.loading() : undefined;
     sendHit(this.parts.exchange, answerOf(entry), this.now);
-    return seen.finding.freshness === 'due' ? this.reload(seen, entry) : this.shown(entry);
+    return renewal === undefined ? this.shown(entry) : this.reload(seen, entry, renewal);
   }
 
   private stale(seen: Seen, entry: Entry): Promise<Observable<unknown>> {
-    const { place, exchange } = this.parts;
+    const { place } = this.parts;
+    const renewal = this.loading();
     const { ttl } = timesOf(answerOf(entry), this.now);
     this.send(entry, { verdict: 'STALE', handling: { kind: 'hit', ttl } });
     place.cache.recorder.hit(seen.ask.text, place.cache.kind);
     place.cache.servedStale(seen.ask.text);
-    return exchange.hasSendHooks
-      ? sentOut(exchange).then(() => this.reload(seen, entry))
-      : this.reload(seen, entry);
+    return this.reload(seen, entry, renewal);
   }
 
   /** The client has its answer; what is left of its request makes a new one, unless somebody does. */
-  private async reload(seen: Seen, entry: Entry): Promise<Observable<unknown>> {
+  private async reload(
+    seen: Seen,
+    entry: Entry,
+    renewal: HandlerLoad,
+  ): Promise<Observable<unknown>> {
     const { exchange, isAuthorised, place } = this.parts;
     const { cache } = place;
     const { text } = seen.ask;
+    await sentOut(exchange);
     const isBusy = cache.loads.isFull || cache.refreshing.has(text);
     // What comes of a HEAD, or of credentials, is nothing for others.
     const isUnfit = exchange.method === 'HEAD' || isAuthorised;
@@ -162,7 +165,12 @@ export class CachedRequest {
       cache.refreshing.delete(text);
       return this.shown(entry);
     }
-    return this.loading.run(seen, { ...under, isAnswered: true }, 'stale');
+    return renewal.run(seen, { ...under, isAnswered: true }, 'stale');
+  }
+
+  /** To be made before anything is sent: it takes note of what stands on the response. */
+  private loading(): HandlerLoad {
+    return new HandlerLoad(this.parts, this.search);
   }
 
   private async leaseAtOnce({ ask, finding }: Seen): Promise<Under | undefined> {
@@ -215,9 +223,10 @@ export class CachedRequest {
   }
 }
 
-function sentOut({ response }: Exchange): Promise<void> {
-  if (response.writableEnded) return Promise.resolve();
-  return new Promise((resolve) => {
+/** Others may be at work on it yet, compressing, with the response that a renewal takes over. */
+async function sentOut({ response }: Exchange): Promise<void> {
+  if (response.writableEnded) return;
+  await new Promise((resolve) => {
     response.once('finish', resolve);
     response.once('close', resolve);
   });

@@ -1,4 +1,5 @@
 import type { Finding } from '../cache/finding.js';
+import { CacheTransaction } from '../coherence/cache.transaction.js';
 import type { Entry } from '../entry/cache.entry.js';
 import type { Ask } from '../store/cache.store.js';
 import type { Answer } from './answer.js';
@@ -15,14 +16,21 @@ export interface Seen {
   readonly finding: Finding;
 }
 
+/** A look that others may join until it is sent. */
+class UnsentLook {
+  constructor(
+    readonly text: string,
+    readonly finding: Promise<Finding>,
+  ) {}
+}
+
 /** Looks for the entry that fits a request, under each key that it may have. */
 export class EntrySearch {
   constructor(private readonly parts: ReadParts) {}
 
   /** The first of the keys under which something fits. */
   first(): Promise<Seen> {
-    const { cache } = this.parts.place;
-    return this.lookBy((ask) => cache.findShared(ask, this.options, (finding) => finding));
+    return this.lookBy((ask) => this.together(ask));
   }
 
   /** The same, past what this process has in memory. */
@@ -33,6 +41,33 @@ export class EntrySearch {
   /** What is under one key, past what this process has in memory. */
   at(ask: Ask): Promise<Finding> {
     return this.parts.place.cache.lookAgain(ask, this.options);
+  }
+
+  /** Requests for one response, of which a crowd comes at once, look once, and take one copy of it. */
+  private together(ask: Ask): Promise<Finding> {
+    const { cache } = this.parts.place;
+    const { unsent } = cache.store;
+    // What is not sent gathers nobody, and within a unit of work other things are seen.
+    const isAlone = cache.isPending(ask) || CacheTransaction.current() !== undefined;
+    if (unsent === undefined || isAlone) return this.alone(ask);
+    const { note } = unsent;
+    if (note instanceof UnsentLook && note.text === ask.text) return this.join(note, ask);
+    const finding = this.alone(ask);
+    unsent.note = new UnsentLook(ask.text, finding);
+    return finding;
+  }
+
+  /** Whoever finds no hit looks for himself: what he claims goes by what he has seen. */
+  private async join({ finding }: UnsentLook, ask: Ask): Promise<Finding> {
+    const found = await finding;
+    if (found.entry === undefined || found.freshness !== 'fresh') return this.alone(ask);
+    const { cache } = this.parts.place;
+    cache.recorder.hit(ask.text, cache.kind);
+    return found;
+  }
+
+  private alone(ask: Ask): Promise<Finding> {
+    return this.parts.place.cache.findShared(ask, this.options, (finding) => finding);
   }
 
   private async lookBy(find: (ask: Ask) => Promise<Finding>): Promise<Seen> {

@@ -123,6 +123,11 @@ export class Exchange {
   get hasSendHooks(): boolean {
     return this.reply !== undefined && contextOf(this.platform)?.onSend !== null;
   }
+
+  /** Whether others may make something else of what is sent, by hooks or in place of Node's methods: compress it. */
+  get mayBeEncoded(): boolean {
+    return this.reply === undefined ? Object.hasOwn(this.response, 'end') : this.hasSendHooks;
+  }
 }
 
 function keyOf(origin: string, localPort: number | undefined): string {

@@ -1,6 +1,12 @@
 import 'reflect-metadata';
 
-import type { ExecutionContext, NestInterceptor, Type } from '@nestjs/common';
+import {
+  type ExecutionContext,
+  type NestInterceptor,
+  type Type,
+  type VersioningOptions,
+  VersioningType,
+} from '@nestjs/common';
 
 import {
   NO_RESPONSE_CACHE,
@@ -38,6 +44,7 @@ export interface RoutePlan {
   readonly ttl: ((context: ExecutionContext) => unknown) | undefined;
   /** Nothing is stored without a lifetime of the handler's. */
   readonly isByHandler: boolean;
+  /** Fields of the request, declared or by which Nest chooses the version. */
   readonly vary: readonly string[];
   /** Fields that the route sets by `@Header`. */
   readonly decorated: ReadonlySet<string>;
@@ -57,13 +64,16 @@ export interface RouteSurroundings {
   readonly own: Type<NestInterceptor>;
   /** Those that need not see a hit. */
   readonly transparent: readonly Type<NestInterceptor>[];
+  /** Undefined where the application has no versions. */
+  readonly versioning: VersioningOptions | undefined;
 }
 
 export function routePlan(type: Type, handler: Handler, around: RouteSurroundings): RoutePlan {
   const options = optionsOf(type, handler);
   const name = nameOf(type, handler);
   const method = `${type.name}.${name}`;
-  const named = [method, Reflect.getMetadata(NEST.path, type), read(NEST.version, type, handler)];
+  const version = read<unknown>(NEST.version, type, handler);
+  const named = [method, Reflect.getMetadata(NEST.path, type), version];
   const ttl = options.ttl ?? read<unknown>(RESPONSE_TTL, type, handler);
   const key = options.key ?? read<unknown>(RESPONSE_KEY, type, handler);
   const headers = (Reflect.getMetadata(NEST.headers, handler) ?? []) as { name: string }[];
@@ -71,7 +81,7 @@ export function routePlan(type: Type, handler: Handler, around: RouteSurrounding
     method,
     label: named
       .filter((part) => part !== undefined)
-      .map(String)
+      .map(textOf)
       .join('@'),
     kind: kindOf(type, handler, name),
     options,
@@ -79,7 +89,9 @@ export function routePlan(type: Type, handler: Handler, around: RouteSurrounding
     key: asFunction(key),
     ttl: ttl === 'handler' ? undefined : asFunction(ttl),
     isByHandler: ttl === 'handler',
-    vary: (options.vary ?? []).map((name) => name.toLowerCase()),
+    vary: [...(options.vary ?? []), ...versionFields(version, around.versioning)].map((name) =>
+      name.toLowerCase(),
+    ),
     decorated: new Set(headers.map(({ name }) => name.toLowerCase())),
     learned: new Set(),
     hasOuter: hasOuter(type, handler, around),
@@ -106,6 +118,18 @@ function answersItself(type: Type, name: string): boolean {
     RESPONSE_PARAMETERS.includes(key.split(':', 1)[0]!),
   );
   return hasResponse && Reflect.getMetadata(NEST.passthrough, type, name) !== true;
+}
+
+/** Of a list, too, in which there may be a symbol: Nest's `VERSION_NEUTRAL`. */
+function textOf(part: unknown): string {
+  return [part].flat().map(String).join();
+}
+
+/** What tells the versions of one URL apart, of which a handler may answer several. */
+function versionFields(version: unknown, versioning: VersioningOptions | undefined): string[] {
+  if (versioning === undefined || (version ?? versioning.defaultVersion) === undefined) return [];
+  if (versioning.type === VersioningType.HEADER) return [versioning.header];
+  return versioning.type === VersioningType.MEDIA_TYPE ? ['accept'] : [];
 }
 
 /** As Nest calls it: a decorator may have put another function in its place, of another name or none. */
