@@ -56,7 +56,10 @@ const ADVICE: readonly (readonly [RegExp, string])[] = [
     /^NOPERM/,
     "the user's ACL forbids it: allow the commands and keys of docs/reference/permissions.md",
   ],
-  [/^(WRONGPASS|NOAUTH)/, 'check user, password or token of the connection'],
+  [
+    /^(WRONGPASS|NOAUTH)/,
+    'check user, password or token of the connection; a token also needs a clock that is right',
+  ],
   [/^BUSY /, 'a script of somebody else runs too long: SCRIPT KILL ends it'],
   [
     /certificate (has expired|is not yet valid)/i,

@@ -10,7 +10,7 @@ import {
 } from './connection.options.js';
 import { plainReason } from './plain.reason.js';
 import type { ClientEvent, RedisClient } from './redis.client.js';
-import { keepSignedIn } from './signing.in.js';
+import { keepSignedIn, outdateIfRefused } from './signing.in.js';
 
 /** What happens to the connection: a client makes many, one after the other. */
 export interface ConnectionChanges {
@@ -63,6 +63,7 @@ export class RedisConnection {
   ) {
     const { username, password, random, signInMs: everyMs } = access ?? {};
     if (password === undefined) return;
+    outdateIfRefused(client, password);
     this.stopSigningIn = keepSignedIn(client, { username, password, random: random!, everyMs });
   }
 
