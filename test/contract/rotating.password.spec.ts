@@ -133,6 +133,49 @@ describe.each(Object.keys(drivers))('A password that changes, %s', (name) => {
     await until('it works', works);
   });
 
+  it('is asked for again where its source hangs', async () => {
+    await rotate([server]);
+    let asked = 0;
+    const source = () => (++asked === 1 ? new Promise<string>(() => {}) : current);
+    const { works, told } = await open([server], source);
+    await until('it works', works);
+    expect(told.join()).toContain('did not answer within 5000 ms');
+  });
+
+  it('is another one for a reader that is refused alone', async () => {
+    await rotate([server]);
+    const { connection, works } = await open([server], () => current);
+    await until('it works', works);
+    const reader = connection.duplicate();
+    opened.push(reader);
+    const id = () => reader.exchange((client) => client.callBuffer('client', 'ID')).catch(() => {});
+    const first = await until('the reader works', id);
+    await rotate([server]);
+    await server.command('CLIENT', 'KILL', 'ID', String(first));
+    await until('the reader works again', async () => {
+      const now = await id();
+      return now !== undefined && now !== first;
+    });
+  });
+
+  it('is soon tried again on a connection that lives, where it was refused', async () => {
+    await rotate([server]);
+    let isWrong = false;
+    const source = () => (isWrong ? 'secret-of-another' : current);
+    const { works } = await open([server], source, { signInMs: 3_000 });
+    await until('it works', works);
+    const refusals = async () => {
+      const stats = String(await server.command('INFO', 'commandstats'));
+      return Number(/cmdstat_auth:.*failed_calls=(\d+)/.exec(stats)?.[1] ?? 0);
+    };
+    const before = await refusals();
+    isWrong = true;
+    await until('it is refused', async () => (await refusals()) > before);
+    const soon = 6_000; // a fifth of what it takes to be refused so often otherwise
+    await until('it is refused again', async () => (await refusals()) > before + 10, soon);
+    expect(await works()).toBe(true);
+  });
+
   it('is asked for once by all who need it', async () => {
     await rotate(cluster.nodes);
     let asked = 0;

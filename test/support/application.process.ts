@@ -32,6 +32,9 @@ export interface ApplicationProcess {
   tell(message: string): void;
   /** Asks it to end, as a deployment does. */
   terminate(): void;
+  /** Stops it where it stands: its sockets stay open, and no time passes for it. */
+  pause(): void;
+  resume(): void;
   /** As a crash: nothing of it runs any more. */
   kill(): Promise<void>;
   /** Resolves with its exit code, null for a signal. */
@@ -71,6 +74,8 @@ export function startProgram(
     },
     tell: (message) => void child.send(message),
     terminate: () => void child.kill('SIGTERM'),
+    pause: () => void child.kill('SIGSTOP'),
+    resume: () => void child.kill('SIGCONT'),
     async kill() {
       child.kill('SIGKILL');
       await exited;

@@ -1,7 +1,7 @@
 import { nextTick } from 'node:process';
 
 import type { RedisClient } from '../connection/redis.client.js';
-import type { RedisConnection } from '../connection/redis.connection.js';
+import { isDemoted, type RedisConnection } from '../connection/redis.connection.js';
 import type { Invalidation, NearCaches } from '../memory/near.caches.js';
 import type { RedisExchange } from '../store/redis.exchange.js';
 import { newToken } from '../store/token.js';
@@ -147,6 +147,7 @@ export class Bus {
       } catch (error) {
         this.confirmedAt = Number.NEGATIVE_INFINITY;
         const reason = ((error as Error).cause ?? error) as Error;
+        if (isDemoted(reason)) reader.renew();
         told(isRefusal(reason) ? this.refused(reason) : error);
       }
       await new Promise((resolve) => setTimeout(resolve, AGAIN_MS).unref());

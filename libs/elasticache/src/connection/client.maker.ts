@@ -1,5 +1,3 @@
-import { types } from 'node:util';
-
 import { CacheConfigurationError } from '../errors/cache.errors.js';
 import type { Clock } from '../time/clock.js';
 import type { Random } from '../time/jitter.js';
@@ -57,17 +55,7 @@ export async function makeClient(
     'cluster' in options
       ? new Cluster(options.cluster, clusterOptions(options, random, sockets))
       : new Redis(nodeOptions(options, random, sockets));
-  if (password !== undefined) {
-    const refused = (error: unknown) => isRefusal(error) && password.outdate();
-    client.on('error', refused);
-    client.on('node error', refused);
-  }
   return { client, username, password };
-}
-
-/** As Redis says that it does not know this user with this password. */
-function isRefusal(error: unknown): boolean {
-  return types.isNativeError(error) && error.message.startsWith('WRONGPASS');
 }
 
 async function importDriver(): Promise<Driver> {

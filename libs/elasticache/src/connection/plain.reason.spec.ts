@@ -22,6 +22,13 @@ describe('The plain reason', () => {
     expect(plainReason(new RangeError())).toBe('RangeError');
   });
 
+  it('is what the last node of a cluster said, where none answered', () => {
+    const lastNodeError = new Error('WRONGPASS invalid username-password pair');
+    const failure = new Error('Failed to refresh slots cache.');
+    expect(plainReason(Object.assign(failure, { lastNodeError }))).toBe(lastNodeError.message);
+    expect(plainReason(Object.assign(failure, { lastNodeError: null }))).toBe(failure.message);
+  });
+
   it('holds no argument that the server quotes', () => {
     const said = "ERR unknown command 'SET', with args beginning with: 'key' 'hunter2\nhunter2' ";
     expect(plainReason(new Error(said))).toBe("ERR unknown command 'SET'");

@@ -3,14 +3,19 @@ import { types } from 'node:util';
 /** What OpenSSL says, between numbers and the lines of its source. */
 const OPENSSL = /^[^]*:SSL routines:[^:]*:([^:]+):[^]*/;
 
+/** As far as what is wrong stands in it. */
+type ClientError = NodeJS.ErrnoException & { readonly lastNodeError?: unknown };
+
 /**
  * What an error of the client says, without what it must not say: servers quote the arguments of a
  * command they do not know, passwords and values included. Of a name with several addresses, Node
- * tells the code alone. (`instanceof` would miss the errors of Node's own modules under Jest.)
+ * tells the code alone; a cluster tells that no node answered, and what the last one said beside it.
+ * (`instanceof` would miss the errors of Node's own modules under Jest.)
  */
 export function plainReason(error: unknown): string {
   if (!types.isNativeError(error)) return 'no reason given';
-  const { message, code } = error as NodeJS.ErrnoException;
+  const { message, code, lastNodeError } = error as ClientError;
+  if (lastNodeError) return plainReason(lastNodeError);
   const told = message
     .replace(/,? with args beginning with[^]*/, '')
     .replace(OPENSSL, 'TLS: $1')
@@ -51,7 +56,10 @@ const ADVICE: readonly (readonly [RegExp, string])[] = [
     /^(NOPERM|ERR ACL failure in script|ERR The user executing the script can't)/,
     "the user's ACL forbids it: allow the commands and keys of docs/reference/permissions.md",
   ],
-  [/^(WRONGPASS|NOAUTH)/, 'check user, password or token of the connection'],
+  [
+    /^(WRONGPASS|NOAUTH)/,
+    'check user, password or token of the connection; a token also needs a clock that is right',
+  ],
   [/^BUSY /, 'a script of somebody else runs too long: SCRIPT KILL ends it'],
   [
     /certificate (has expired|is not yet valid)/i,

@@ -22,7 +22,7 @@ export interface RedisClient {
   connect(): Promise<void>;
   /** Of a cluster: its start-up nodes, then its options. */
   duplicate(...overrides: unknown[]): RedisClient;
-  disconnect(): void;
+  disconnect(reconnect?: boolean): void;
   quit(): Promise<unknown>;
   on(event: ClientEvent, listener: (error?: Error) => void): unknown;
   emit(event: 'error', error: Error): unknown;

@@ -11,7 +11,7 @@ import {
 import { plainReason } from './plain.reason.js';
 import type { ClientEvent, RedisClient } from './redis.client.js';
 import { mindAsking } from './minding.asking.js';
-import { keepSignedIn } from './signing.in.js';
+import { keepSignedIn, outdateIfRefused } from './signing.in.js';
 
 /** What happens to the connection: a client makes many, one after the other. */
 export interface ConnectionChanges {
@@ -41,6 +41,9 @@ interface Access extends ConnectionSettings, Pick<MadeClient, 'username' | 'pass
 /** A URL, settings, or a client that somebody else closes. */
 export type ConnectionTarget = string | ConnectionOptions | RedisClient;
 
+/** Between two connections that are given up for being to a replica: where a name leads to one for good, each write would end one. */
+const RENEW_MS = 1_000;
+
 /** How long closing waits for the answers still due, before it cuts the connection. */
 const DRAIN_MS = 2_000;
 
@@ -48,6 +51,7 @@ const DRAIN_MS = 2_000;
 export class RedisConnection {
   private connecting: Promise<void> | undefined;
   private closed = false;
+  private renewedAt = Number.NEGATIVE_INFINITY;
   private unwatch = () => {};
 
   private readonly stopSigningIn: () => void = () => undefined;
@@ -61,6 +65,7 @@ export class RedisConnection {
     if (client.isCluster) mindAsking(client);
     const { username, password, random, signInMs: everyMs } = access ?? {};
     if (password === undefined) return;
+    outdateIfRefused(client, password);
     this.stopSigningIn = keepSignedIn(client, { username, password, random: random!, everyMs });
   }
 
@@ -148,6 +153,19 @@ export class RedisConnection {
     return reader && this.twin(client.duplicate(replicaOptions(reader)));
   }
 
+  /**
+   * Gives up a connection to a server that takes no writes any more ({@link isDemoted}): its name leads to
+   * another by now, or soon, which only a new connection finds out. A cluster tells who has its slots.
+   */
+  renew(): void {
+    const { clock = systemClock } = this.access ?? {};
+    const now = clock.now();
+    if (!this.owned || !this.isReady || this.isCluster) return;
+    if (Math.abs(now - this.renewedAt) < RENEW_MS) return;
+    this.renewedAt = now;
+    this.client.disconnect(true);
+  }
+
   /** Closes it at once, whatever waits. */
   cut(): void {
     this.closed = true;
@@ -190,6 +208,11 @@ export class RedisConnection {
       this.connecting = undefined;
     }
   }
+}
+
+/** What a primary says once it has become a replica. */
+export function isDemoted(error: unknown): boolean {
+  return (error as Error).message.startsWith('READONLY');
 }
 
 function isClient(target: ConnectionTarget): target is RedisClient {

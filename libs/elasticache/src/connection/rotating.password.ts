@@ -15,6 +15,9 @@ const OLD_AFTER_MS = 10 * 60_000;
 /** Between two renewals; a fifth more or less, so that processes started together part. */
 const RENEW_MS = 5 * 60_000;
 
+/** A source that hangs is asked again: what it waits for may have been lost while the process stood still. */
+const ANSWER_MS = 5_000;
+
 /** As AWS's own token manager tries: from 100 ms, doubled up to 5 s. */
 const MOST_ATTEMPTS = 8;
 const FIRST_DELAY_MS = 100;
@@ -70,7 +73,7 @@ export class RotatingPassword {
     const { source, clock, onFailure } = this.parts;
     for (let attempt = 1; ; attempt++) {
       try {
-        this.#known = checked(await source());
+        this.#known = checked(await inTime(source()));
         this.knownAt = clock.now();
         return this.#known;
       } catch (error) {
@@ -94,6 +97,15 @@ export class RotatingPassword {
     const jittered = delayMs * (0.8 + 0.4 * this.parts.random());
     return new Promise((resolve) => setTimeout(resolve, jittered).unref());
   }
+}
+
+async function inTime<T>(answer: T | Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    const failure = new Error(`the function \`password\` did not answer within ${ANSWER_MS} ms`);
+    timer = setTimeout(reject, ANSWER_MS, failure).unref();
+  });
+  return Promise.race([answer, late]).finally(() => clearTimeout(timer));
 }
 
 function checked(password: unknown): string {

@@ -1,6 +1,6 @@
 import { plainError, plainReason, withAdvice } from '../connection/plain.reason.js';
 import type { RedisClient } from '../connection/redis.client.js';
-import type { RedisConnection } from '../connection/redis.connection.js';
+import { isDemoted, type RedisConnection } from '../connection/redis.connection.js';
 import {
   type CacheError,
   CacheTimeoutError,
@@ -37,7 +37,7 @@ const SHORTEST_READ_MS = 50;
 const AGAIN_MS = 20;
 
 /** Replies that say "not now". */
-const NOT_NOW = /^(TRYAGAIN|LOADING|CLUSTERDOWN|MASTERDOWN)/;
+const NOT_NOW = /^(TRYAGAIN|LOADING|CLUSTERDOWN|MASTERDOWN|READONLY)/;
 
 /**
  * Talks to Redis within `timeouts.store`, and says in the library's own errors what went wrong.
@@ -111,6 +111,7 @@ export class RedisExchange {
           return await connection.exchange(send);
         } catch (error) {
           watch(link, error);
+          this.leaveIfDemoted(error);
           if (isOver || !isPassing(error)) throw error;
           failure = error;
         }
@@ -126,9 +127,15 @@ export class RedisExchange {
     return deadline.bound(work, expired, (error) => this.unavailable(error));
   }
 
+  /** What the caller is told of an error, be it the reply to a part of what was sent. */
   unavailable(error: unknown): CacheError {
+    this.leaveIfDemoted(error);
     const params = { where: this.parts.where, problem: withAdvice(plainReason(error)) };
     return new CacheUnavailableError('CACHE_UNAVAILABLE', params, plainError(error));
+  }
+
+  private leaveIfDemoted(error: unknown): void {
+    if (isDemoted(error)) this.parts.connection.renew();
   }
 
   private bounded<T>(send: Send<T>, { link, deadline, late }: Bounds<T>): Promise<T> {
