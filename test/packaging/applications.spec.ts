@@ -7,7 +7,8 @@ import { createApplication, type FreshApplication } from './fresh.application.js
 import { nodeOf, type Outcome } from './npm.js';
 
 const NODES = [20, 22, 24];
-const INSTALL_MS = 180_000;
+/** Ends what hangs: with everything to fetch, and others at work, an install has taken more than three minutes. */
+const INSTALL_MS = 600_000;
 
 /** What `.` may load by itself. Neither ioredis nor class-transformer: they come when they are asked for. */
 const LOADED = [
