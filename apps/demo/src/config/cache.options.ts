@@ -11,7 +11,7 @@ export function cacheOptions(environment: Environment): ElastiCacheModuleOptions
     // An organisation is a tenant. Most of the site is for everybody, signed in or not.
     tenancy: { required: false },
     identity: entraIdentity(),
-    defaults: { scope: 'global' },
+    defaults: { scope: 'global', timeouts: { store: environment.CACHE_TIMEOUTS_STORE } },
     // Should a query ever select the password hash, it is not what gets cached.
     sensitive: {},
     caches: {

@@ -13,6 +13,7 @@ describe('readEnvironment', () => {
       CACHE_TTL_ARTICLE: '300s',
       CACHE_TTL_USER: '600s',
       CACHE_TTL_TAGS: '300s',
+      CACHE_TIMEOUTS_STORE: '250ms',
     });
     expect(readEnvironment({ REDIS_URL: '' }).REDIS_URL).toBeUndefined();
   });

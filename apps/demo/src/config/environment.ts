@@ -64,6 +64,10 @@ export class Environment {
 
   @IsDuration()
   readonly CACHE_TTL_TAGS: string = '300s';
+
+  /** What a request waits for Redis at most. */
+  @IsDuration()
+  readonly CACHE_TIMEOUTS_STORE: string = '250ms';
 }
 
 /** Something the one who starts the demo can put right; the message says how. */
