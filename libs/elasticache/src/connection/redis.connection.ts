@@ -41,7 +41,10 @@ interface Access extends ConnectionSettings, Pick<MadeClient, 'username' | 'pass
 /** A URL, settings, or a client that somebody else closes. */
 export type ConnectionTarget = string | ConnectionOptions | RedisClient;
 
-/** Between two connections that are given up for being to a replica: where a name leads to one for good, each write would end one. */
+/**
+ * Between two connections that are given up for being to a replica: where a name leads to one for good,
+ * each write would end one.
+ */
 const RENEW_MS = 1_000;
 
 /** How long closing waits for the answers still due, before it cuts the connection. */
